@@ -1,0 +1,69 @@
+// The directory: which addresses there are, whose they are, and who may log in.
+// An account's record, its mailboxes' names and its next UIDVALIDITY live in its
+// own shard; the map from address to account is spread over a fixed number of
+// address shards.
+//
+// Every method may be called from any thread. Errors carry a reason of
+// proto/restante/v1/errors.proto; which ones is said there per rpc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "storage-service/async/task.h"
+#include "storage-service/store/types.h"
+
+namespace restante::store {
+
+struct AccountPage {
+  std::vector<AccountInfo> accounts;
+  std::string next_page_token;  // empty: the last page
+};
+
+struct ImportProblem {
+  uint64_t index = 0;
+  std::string message;
+};
+
+struct ImportReport {
+  uint64_t imported = 0;
+  std::vector<ImportProblem> problems;  // at most 100; nothing imported if any
+};
+
+struct AccountChange {
+  std::optional<bool> disabled;
+  std::optional<uint64_t> quota_octets;
+};
+
+// What authentication proves: this caller may act for this account.
+struct Authenticated {
+  AccountId account;
+  std::string address;
+  std::string auth_token;  // for Maildrops::Open
+  absl::Duration lifetime;
+};
+
+class Accounts {
+ public:
+  virtual ~Accounts() = default;
+
+  virtual Task<absl::StatusOr<AccountInfo>> Create(NewAccount account) = 0;
+  virtual Task<absl::StatusOr<AccountInfo>> Get(std::string address) = 0;
+  virtual Task<absl::StatusOr<AccountPage>> List(std::string page_token, size_t page_size) = 0;
+  virtual Task<absl::StatusOr<AccountInfo>> Update(std::string address,
+                                                   AccountChange change) = 0;
+  virtual Task<absl::Status> SetPassword(std::string address, Credential credential) = 0;
+  virtual Task<absl::Status> Delete(std::string address) = 0;
+  virtual Task<absl::StatusOr<ImportReport>> Import(std::vector<NewAccount> accounts) = 0;
+
+  // Password verification runs on threads of its own, behind a bounded queue and
+  // a bounded cache of recent successes.
+  virtual Task<absl::StatusOr<Authenticated>> AuthenticatePassword(std::string address,
+                                                                   std::string password,
+                                                                   ClientInfo client) = 0;
+};
+
+}  // namespace restante::store

@@ -1,0 +1,44 @@
+// Bringing mail in: a message arrives in pieces, is normalised to CRLF, cut into
+// chunks and measured on the way, and becomes a row in each recipient's INBOX.
+// No more than a chunk of it is held in memory.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "storage-service/async/task.h"
+#include "storage-service/store/types.h"
+
+namespace restante::store {
+
+// One delivery under way. Destroyed before Finish, it leaves nothing behind.
+// Calls follow one another; each from any thread.
+class Delivery {
+ public:
+  virtual ~Delivery() = default;
+
+  // The next octets, any number. Completes when the store is ready for more.
+  // TOO_LARGE, OVERLOADED, STORE_FULL, STORE_FAILURE: the delivery has failed.
+  virtual Task<absl::Status> Append(std::string data) = 0;
+
+  // The message is complete. One result per recipient of the envelope, in its
+  // order; OK means durable.
+  virtual Task<std::vector<RecipientResult>> Finish() = 0;
+};
+
+class Deliveries {
+ public:
+  virtual ~Deliveries() = default;
+
+  // Looks the recipients up. Those that can't get the message are told at Finish.
+  // INVALID_REQUEST: no recipients, too many, a delivery id too long.
+  virtual Task<absl::StatusOr<std::unique_ptr<Delivery>>> Begin(Envelope envelope) = 0;
+
+  // One status per recipient: would it get a message of this size?
+  virtual Task<std::vector<absl::Status>> CheckRecipients(std::vector<std::string> recipients,
+                                                          uint64_t declared_octets) = 0;
+};
+
+}  // namespace restante::store

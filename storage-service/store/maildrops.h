@@ -1,0 +1,75 @@
+// POP3's view: sessions that hold the exclusive lock of an INBOX, with a list
+// that stays what it was at the beginning. See proto/restante/v1/maildrop.proto
+// for the rules; this interface carries them out.
+//
+// Every method may be called from any thread. When a maildrop's head and first
+// rows are cached, Login and Open complete on the calling thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "storage-service/async/task.h"
+#include "storage-service/store/types.h"
+
+namespace restante::store {
+
+// What keeps a session alive: a front-end's stream, or, for the unary calls, the
+// time since the last call (id 0).
+using LeaseId = uint64_t;
+inline constexpr LeaseId kUnaryLease = 0;
+
+struct MaildropRow {
+  uint32_t uid = 0;
+  uint64_t octets = 0;
+  std::string uidl;
+  bool has_dot_line = false;
+};
+
+struct MaildropRowPage {
+  std::vector<MaildropRow> rows;
+  bool end = false;
+};
+
+struct OpenedMaildrop {
+  std::string session_token;
+  uint64_t fencing_token = 0;
+  std::string address;
+  uint32_t uidvalidity = 0;
+  uint32_t uid_next = 1;
+  uint64_t highest_modseq = 1;
+  uint64_t message_count = 0;
+  uint64_t octets = 0;
+  absl::Duration lease;  // zero for sessions of a stream
+  std::vector<MaildropRow> rows;
+};
+
+class Maildrops {
+ public:
+  virtual ~Maildrops() = default;
+
+  // A front-end's stream begins, and breaks: after EndLease its sessions live for
+  // another 5 seconds, in which Resume may take them to another lease.
+  virtual LeaseId BeginLease() = 0;
+  virtual void EndLease(LeaseId lease) = 0;
+
+  virtual Task<absl::StatusOr<OpenedMaildrop>> Login(LeaseId lease, std::string address,
+                                                     std::string password, ClientInfo client,
+                                                     uint32_t first_rows) = 0;
+  virtual Task<absl::StatusOr<OpenedMaildrop>> Open(LeaseId lease, std::string auth_token,
+                                                    ClientInfo client, uint32_t first_rows) = 0;
+  virtual Task<absl::Status> Resume(LeaseId lease, std::string session_token) = 0;
+  virtual Task<absl::StatusOr<MaildropRowPage>> Rows(std::string session_token,
+                                                     uint32_t after_uid, uint32_t limit) = 0;
+  // The number of messages deleted.
+  virtual Task<absl::StatusOr<uint64_t>> Commit(std::string session_token,
+                                                std::vector<UidRange> delete_uids,
+                                                bool close) = 0;
+  virtual absl::Status Close(const std::string& session_token) = 0;
+  // The lease that the session has from now on.
+  virtual absl::StatusOr<absl::Duration> Renew(const std::string& session_token) = 0;
+};
+
+}  // namespace restante::store

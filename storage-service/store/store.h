@@ -1,0 +1,102 @@
+// The domain: accounts, maildrops, messages and their invariants (docs/store.md),
+// over any engine. One Store owns its engine's data; there is one per process.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage-service/async/task.h"
+#include "storage-service/engine/engine.h"
+#include "storage-service/store/accounts.h"
+#include "storage-service/store/deliveries.h"
+#include "storage-service/store/mailboxes.h"
+#include "storage-service/store/maildrops.h"
+#include "storage-service/store/messages.h"
+
+namespace restante::store {
+
+// Time as the store sees it; a test sets its own.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual absl::Time Now() const = 0;
+};
+
+struct StoreOptions {
+  const Clock* clock = nullptr;  // null: the system's; must outlive the store
+
+  uint64_t max_message_octets = uint64_t{256} << 20;
+
+  // How long a session outlives its broken stream, and a unary session its last
+  // call.
+  absl::Duration lease_grace = absl::Seconds(5);
+  absl::Duration unary_lease = absl::Seconds(30);
+
+  absl::Duration auth_token_lifetime = absl::Seconds(60);
+
+  // Threads that verify passwords, verifications that may wait for them, and
+  // recent successes kept, for at most this long.
+  int password_threads = 1;
+  size_t password_queue = 256;
+  size_t password_cache_entries = 100'000;
+  absl::Duration password_cache_lifetime = absl::Hours(1);
+
+  // Accounts and mailbox heads kept in memory.
+  size_t cached_accounts = 100'000;
+  size_t cached_mailboxes = 100'000;
+
+  // How long a mailbox remembers delivery ids, and its expunged messages.
+  absl::Duration delivery_id_window = absl::Hours(24 * 7);
+  absl::Duration expunged_grace = absl::ZeroDuration();
+
+  // How often the reclaimer looks for what can go.
+  absl::Duration reclaim_interval = absl::Seconds(10);
+};
+
+struct VerifyFinding {
+  bool is_error = true;  // otherwise: an orphan, harmless, collected in time
+  std::string where;
+  std::string message;
+};
+
+struct VerifySummary {
+  uint64_t accounts = 0;
+  uint64_t mailboxes = 0;
+  uint64_t messages = 0;
+  uint64_t octets = 0;
+  uint64_t bodies = 0;
+  uint64_t errors = 0;
+  uint64_t notes = 0;
+};
+
+class Store {
+ public:
+  // Takes over what the engine holds: reads or makes the store's own records.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(std::unique_ptr<engine::Engine> engine,
+                                                     StoreOptions options);
+  virtual ~Store() = default;
+
+  virtual Accounts& accounts() = 0;
+  virtual Maildrops& maildrops() = 0;
+  virtual Messages& messages() = 0;
+  virtual Mailboxes& mailboxes() = 0;
+  virtual Deliveries& deliveries() = 0;
+
+  // Checks every invariant by a full scan, while the store is in use. Findings
+  // are reported from one thread at a time.
+  virtual Task<absl::StatusOr<VerifySummary>> Verify(
+      bool read_bodies, std::function<void(VerifyFinding)> report) = 0;
+
+  // Frees what the reclaimer would free next; the number of bodies erased. The
+  // store does so by itself every reclaim_interval.
+  virtual Task<absl::StatusOr<uint64_t>> Reclaim() = 0;
+
+  virtual std::map<std::string, double> Stats() const = 0;
+};
+
+}  // namespace restante::store

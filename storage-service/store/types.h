@@ -1,0 +1,126 @@
+// The store's vocabulary: what its operations take and answer. Plain values,
+// with no gRPC types and no knowledge of how they are stored.
+//
+// Sizes are octets as RETR sends them; times are absl::Time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/id128.h"
+
+namespace restante::store {
+
+using AccountId = Id128;
+using MailboxId = Id128;
+using Guid = Id128;
+
+struct MailboxStatus {
+  MailboxId id;
+  std::string name;
+  uint32_t uidvalidity = 0;
+  uint32_t uid_next = 1;
+  uint64_t highest_modseq = 1;
+  uint64_t message_count = 0;
+  uint64_t octets = 0;
+};
+
+struct MessageRow {
+  uint32_t uid = 0;
+  uint64_t modseq = 0;
+  Guid guid;
+  std::string uidl;  // 1 to 70 characters of 0x21 to 0x7E
+  uint64_t octets = 0;
+  uint64_t header_octets = 0;  // with the blank line
+  absl::Time internal_date;
+  absl::Time save_date;
+  std::vector<std::string> flags;  // system flags with a backslash, keywords
+  bool has_dot_line = false;
+};
+
+struct RowPage {
+  std::vector<MessageRow> rows;  // ascending by UID
+  bool end = false;              // nothing follows
+};
+
+// What happened to a mailbox after some MODSEQ.
+struct Changes {
+  std::vector<MessageRow> changed;  // new and changed messages, by UID
+  std::vector<uint32_t> vanished;   // ascending
+  uint64_t highest_modseq = 1;      // ask from here the next time
+};
+
+struct AccountInfo {
+  AccountId id;
+  std::string address;  // as created
+  bool disabled = false;
+  uint64_t quota_octets = 0;  // 0: no limit
+  uint64_t used_octets = 0;
+  uint64_t message_count = 0;
+  absl::Time created;
+};
+
+// A password in clear, or a finished crypt(5) string.
+struct Password {
+  std::string clear;
+};
+struct CryptHash {
+  std::string hash;
+};
+using Credential = std::variant<Password, CryptHash>;
+
+struct NewAccount {
+  std::string address;
+  Credential credential;
+  uint64_t quota_octets = 0;
+};
+
+// For logs and limits only.
+struct ClientInfo {
+  std::string remote_address;
+  std::string protocol;
+  bool tls = false;
+  std::string request_id;
+};
+
+struct UidRange {
+  uint32_t first = 0;
+  uint32_t last = 0;  // within
+};
+
+// A part of a message to read.
+struct WholePart {};
+struct TopPart {
+  uint64_t body_lines = 0;
+};
+struct RangePart {
+  uint64_t offset = 0;
+  uint64_t length = 0;  // 0: to the end
+};
+struct ReadPart {
+  uint32_t uid = 0;
+  std::variant<WholePart, TopPart, RangePart> part;
+};
+
+struct Envelope {
+  std::string sender;
+  std::vector<std::string> recipients;
+  bool smtputf8 = false;
+  uint64_t declared_octets = 0;  // 0: unknown
+  std::string delivery_id;       // empty: none
+  ClientInfo client;
+};
+
+struct RecipientResult {
+  absl::Status status;
+  MailboxId mailbox;
+  uint32_t uidvalidity = 0;
+  uint32_t uid = 0;
+  Guid guid;
+};
+
+}  // namespace restante::store
