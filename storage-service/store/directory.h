@@ -1,0 +1,108 @@
+// The directory over an engine: accounts, their addresses, and who may log in.
+// It decides what exists; mailboxes' contents are MailboxTable's.
+//
+// An account comes into being with its entry in the address map, written last,
+// and ceases to be with that entry's removal, done first: a crash leaves at most
+// shards that nothing points to, never an address without an account.
+//
+// Every method may be called from any thread. What is cached completes on the
+// calling thread; VerifyPassword completes there as well when the password was
+// right a short while ago, otherwise on a thread of the password pool.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "storage-service/async/task.h"
+#include "storage-service/engine/engine.h"
+#include "storage-service/store/accounts.h"
+#include "storage-service/store/store.h"
+#include "storage-service/store/tokens.h"
+#include "storage-service/store/types.h"
+
+namespace restante::store {
+
+class AccountCache;
+class AccountRecords;
+class AddressMap;
+class MailboxTable;
+class PasswordCache;
+class PasswordHasher;
+class PasswordPool;
+
+// An account as the rest of the store needs it. Never changes: an update makes a
+// new entry with a higher generation.
+struct AccountEntry {
+  AccountId id;
+  std::string address;  // as created
+  bool disabled = false;
+  uint64_t quota_octets = 0;  // 0: no limit
+  std::string password_hash;  // a crypt(5) string
+  uint64_t generation = 0;    // grows with every change of the account
+  MailboxId inbox;
+  uint32_t inbox_uidvalidity = 0;
+  absl::Time created;
+};
+
+class Directory : public Accounts {
+ public:
+  using Entry = std::shared_ptr<const AccountEntry>;
+
+  // All pointers must outlive the directory. `hasher` is for tests; null means
+  // libcrypt's default method. No call may be under way at destruction, but for
+  // password verifications: they end with CANCELLED.
+  Directory(engine::Engine* engine, MailboxTable* mailboxes, const TokenSealer* sealer,
+            const Clock* clock, const StoreOptions& options,
+            std::unique_ptr<PasswordHasher> hasher = nullptr);
+  ~Directory() override;
+
+  // Finishes deletions that a crash interrupted. Before any other call.
+  Task<absl::Status> Start();
+
+  // The account of exactly this address. NO_SUCH_ACCOUNT, BAD_ADDRESS.
+  Task<absl::StatusOr<Entry>> Find(std::string address);
+
+  // The account that mail to this address goes to: the exact address if there is
+  // an account of it, otherwise the address without its +detail.
+  Task<absl::StatusOr<Entry>> FindRecipient(std::string address);
+
+  // NO_SUCH_ACCOUNT.
+  Task<absl::StatusOr<Entry>> FindById(AccountId id);
+
+  // BAD_CREDENTIALS: unknown address or wrong password, at the same expense.
+  // ACCOUNT_DISABLED only after the right password. OVERLOADED: too many
+  // verifications are waiting; CANCELLED: shutting down.
+  Task<absl::StatusOr<Entry>> VerifyPassword(std::string address, std::string password,
+                                             ClientInfo client);
+
+  // The account that AuthenticatePassword gave this token for. BAD_TOKEN: forged,
+  // expired, or the account has changed since. ACCOUNT_DISABLED.
+  Task<absl::StatusOr<Entry>> CheckAuthToken(std::string token);
+
+  // Scans addresses and account shards and reports what doesn't fit. The number
+  // of accounts. For Store::Verify, which looks into the mailboxes itself.
+  Task<absl::StatusOr<uint64_t>> Verify(std::function<void(VerifyFinding)> report);
+
+  // Accounts.
+  Task<absl::StatusOr<AccountInfo>> Create(NewAccount account) override;
+  Task<absl::StatusOr<AccountInfo>> Get(std::string address) override;
+  Task<absl::StatusOr<AccountPage>> List(std::string page_token, size_t page_size) override;
+  Task<absl::StatusOr<AccountInfo>> Update(std::string address, AccountChange change) override;
+  Task<absl::Status> SetPassword(std::string address, Credential credential) override;
+  Task<absl::Status> Delete(std::string address) override;
+  Task<absl::StatusOr<ImportReport>> Import(std::vector<NewAccount> accounts) override;
+  Task<absl::StatusOr<Authenticated>> AuthenticatePassword(std::string address,
+                                                           std::string password,
+                                                           ClientInfo client) override;
+};
+
+}  // namespace restante::store
