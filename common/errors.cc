@@ -1,5 +1,6 @@
 #include "common/errors.h"
 
+#include <map>
 #include <string>
 
 #include "absl/strings/cord.h"
@@ -12,6 +13,8 @@ namespace {
 
 constexpr absl::string_view kReasonPayload = "restante/reason";
 constexpr absl::string_view kRetryPayload = "restante/retry-ms";
+
+constexpr absl::string_view kMetadataPayload = "restante/metadata/";
 
 constexpr absl::string_view kSysTemp = "[SYS/TEMP] ";
 constexpr absl::string_view kTryLater = "Temporary failure, please try again later.";
@@ -104,9 +107,13 @@ absl::Status MakeError(v1::ErrorReason reason, absl::string_view message) {
 
 absl::Status OverloadedError(absl::string_view message, absl::Duration retry_after) {
   absl::Status status = MakeError(v1::ERROR_REASON_OVERLOADED, message);
+  SetRetryAfter(status, retry_after);
+  return status;
+}
+
+void SetRetryAfter(absl::Status& status, absl::Duration retry_after) {
   status.SetPayload(kRetryPayload,
                     absl::Cord(absl::StrCat(absl::ToInt64Milliseconds(retry_after))));
-  return status;
 }
 
 v1::ErrorReason ReasonOf(const absl::Status& status) {
@@ -125,6 +132,20 @@ std::optional<absl::Duration> RetryAfterOf(const absl::Status& status) {
     return std::nullopt;
   }
   return absl::Milliseconds(milliseconds);
+}
+
+void SetErrorMetadata(absl::Status& status, absl::string_view key, absl::string_view value) {
+  status.SetPayload(absl::StrCat(kMetadataPayload, key), absl::Cord(value));
+}
+
+std::map<std::string, std::string> ErrorMetadataOf(const absl::Status& status) {
+  std::map<std::string, std::string> metadata;
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& value) {
+    if (absl::ConsumePrefix(&url, kMetadataPayload)) {
+      metadata.emplace(std::string(url), std::string(value));
+    }
+  });
+  return metadata;
 }
 
 const ClientReply& ReplyFor(const absl::Status& status) {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -25,6 +27,16 @@ v1::ErrorReason ReasonOf(const absl::Status& status);
 
 // When to try again, if the error says so.
 std::optional<absl::Duration> RetryAfterOf(const absl::Status& status);
+
+// Nothing happens to an OK status.
+void SetRetryAfter(absl::Status& status, absl::Duration retry_after);
+
+// Adds a fact that belongs to an error's reason, such as "limit_octets" of TOO_LARGE;
+// errors.proto names them. Nothing happens to an OK status.
+void SetErrorMetadata(absl::Status& status, absl::string_view key, absl::string_view value);
+
+// All facts that were added, by key.
+std::map<std::string, std::string> ErrorMetadataOf(const absl::Status& status);
 
 // What a mail client is told. All strings are constants.
 struct ClientReply {
