@@ -1,0 +1,367 @@
+// Reads YAML into messages; how single values are spelled is config_values.h, writing
+// is config_writer.cc.
+#include "common/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/config_values.h"
+
+namespace restante {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::EnumValueDescriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+// A file is small; nesting this deep is an attack or an accident.
+constexpr int kMaxDepth = 16;
+
+std::vector<std::string> KnownKeys(const Descriptor& type) {
+  std::vector<std::string> keys;
+  for (int i = 0; i < type.field_count(); ++i) keys.push_back(type.field(i)->name());
+  return keys;
+}
+
+std::string Kind(const YAML::Node& node) {
+  if (node.IsMap()) return "a mapping";
+  if (node.IsSequence()) return "a list";
+  if (node.IsNull()) return "nothing";
+  return absl::StrCat("'", node.Scalar(), "'");
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string name) : name_(std::move(name)) {}
+
+  absl::Status ReadDocument(const YAML::Node& root, Message* config) {
+    if (!root.IsDefined() || root.IsNull()) return absl::OkStatus();
+    if (!root.IsMap()) {
+      return ErrorAt(root.Mark(),
+                     absl::StrCat("expected keys ('key: value'), found ", Kind(root)));
+    }
+    return ReadMessage(root, "", 0, config);
+  }
+
+  absl::Status ErrorAt(const YAML::Mark& mark, absl::string_view message) const {
+    if (mark.is_null()) return absl::InvalidArgumentError(absl::StrCat(name_, ": ", message));
+    return absl::InvalidArgumentError(
+        absl::StrCat(name_, ":", mark.line + 1, ":", mark.column + 1, ": ", message));
+  }
+
+ private:
+  absl::Status KeyError(const YAML::Node& node, const std::string& key,
+                        absl::string_view message) const {
+    return ErrorAt(node.Mark(), absl::StrCat("key '", key, "': ", message));
+  }
+
+  absl::Status Expected(const YAML::Node& node, const std::string& key,
+                        absl::string_view what) const {
+    return KeyError(node, key, absl::StrCat("expected ", what, ", found ", Kind(node)));
+  }
+
+  absl::Status ReadMessage(const YAML::Node& map, const std::string& path, int depth,
+                           Message* message) {
+    if (depth > kMaxDepth) return KeyError(map, path, "nested too deeply");
+    const Descriptor& type = *message->GetDescriptor();
+    std::set<std::string> seen;
+    for (const auto& entry : map) {
+      if (!entry.first.IsScalar()) {
+        return ErrorAt(entry.first.Mark(),
+                       absl::StrCat("a key must be a word, found ", Kind(entry.first)));
+      }
+      const std::string& name = entry.first.Scalar();
+      const std::string key = path.empty() ? name : absl::StrCat(path, ".", name);
+      const FieldDescriptor* const field = type.FindFieldByName(name);
+      if (field == nullptr) return UnknownKey(entry.first, key, name, type);
+      if (!seen.insert(name).second) return KeyError(entry.first, key, "given twice");
+      absl::Status status = ReadField(entry.second, key, depth, *field, message);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status UnknownKey(const YAML::Node& node, const std::string& key,
+                          const std::string& name, const Descriptor& type) const {
+    const std::vector<std::string> known = KnownKeys(type);
+    const std::optional<std::string> nearest = Nearest(name, known);
+    return KeyError(
+        node, key,
+        absl::StrCat("unknown", nearest ? ", did you mean '" : "", nearest.value_or(""),
+                     nearest ? "'?" : ";", " known keys here: ", absl::StrJoin(known, ", ")));
+  }
+
+  absl::Status ReadField(const YAML::Node& node, const std::string& key, int depth,
+                         const FieldDescriptor& field, Message* message) {
+    const Reflection& set = *message->GetReflection();
+    if (field.is_repeated()) {
+      if (!node.IsSequence()) return Expected(node, key, "a list ('[one, two]')");
+      set.ClearField(message, &field);
+      int index = 0;
+      for (const YAML::Node& element : node) {
+        const std::string element_key = absl::StrCat(key, "[", index++, "]");
+        absl::Status status = ReadValue(element, element_key, depth, field, message);
+        if (!status.ok()) return status;
+      }
+      return absl::OkStatus();
+    }
+    // "section:" with all its keys commented out changes nothing.
+    const bool section = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+                         field.message_type()->full_name() != "google.protobuf.Duration";
+    if (section && node.IsNull()) return absl::OkStatus();
+    return ReadValue(node, key, depth, field, message);
+  }
+
+  absl::Status ReadValue(const YAML::Node& node, const std::string& key, int depth,
+                         const FieldDescriptor& field, Message* message) {
+    const Reflection& set = *message->GetReflection();
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      Message* const inner = field.is_repeated() ? set.AddMessage(message, &field)
+                                                 : set.MutableMessage(message, &field);
+      if (field.message_type()->full_name() == "google.protobuf.Duration") {
+        return ReadDuration(node, key, inner);
+      }
+      if (!node.IsMap()) return Expected(node, key, "a section with keys of its own");
+      return ReadMessage(node, key, depth + 1, inner);
+    }
+    if (!node.IsScalar()) return Expected(node, key, Wanted(field));
+    return ReadScalar(node, key, field, message);
+  }
+
+  static std::string Wanted(const FieldDescriptor& field) {
+    switch (field.cpp_type()) {
+      case FieldDescriptor::CPPTYPE_STRING:
+        return "a text";
+      case FieldDescriptor::CPPTYPE_BOOL:
+        return "true or false";
+      case FieldDescriptor::CPPTYPE_ENUM:
+        return absl::StrCat("one of ", absl::StrJoin(EnumWords(*field.enum_type()), ", "));
+      case FieldDescriptor::CPPTYPE_DOUBLE:
+      case FieldDescriptor::CPPTYPE_FLOAT:
+        return "a number";
+      default:
+        return absl::EndsWith(field.name(), "_octets")
+                   ? "a size in octets such as 65536, 64KiB or 100MB"
+                   : "a whole number";
+    }
+  }
+
+  absl::Status ReadDuration(const YAML::Node& node, const std::string& key, Message* message) {
+    const std::optional<absl::Duration> duration =
+        node.IsScalar() ? ParseConfigDuration(node.Scalar()) : std::nullopt;
+    if (!duration) return Expected(node, key, "a duration such as 250ms, 10s, 5m, 1h or 7d");
+    message->CopyFrom(ToProto(*duration));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadScalar(const YAML::Node& node, const std::string& key,
+                          const FieldDescriptor& field, Message* message) {
+    const Reflection& set = *message->GetReflection();
+    const std::string& text = node.Scalar();
+    const bool add = field.is_repeated();
+    switch (field.cpp_type()) {
+      case FieldDescriptor::CPPTYPE_STRING:
+        add ? set.AddString(message, &field, text) : set.SetString(message, &field, text);
+        return absl::OkStatus();
+      case FieldDescriptor::CPPTYPE_BOOL: {
+        if (text != "true" && text != "false") return Expected(node, key, Wanted(field));
+        const bool value = text == "true";
+        add ? set.AddBool(message, &field, value) : set.SetBool(message, &field, value);
+        return absl::OkStatus();
+      }
+      case FieldDescriptor::CPPTYPE_ENUM: {
+        const EnumValueDescriptor* const value = FindEnum(*field.enum_type(), text);
+        if (value == nullptr) return Expected(node, key, Wanted(field));
+        add ? set.AddEnum(message, &field, value) : set.SetEnum(message, &field, value);
+        return absl::OkStatus();
+      }
+      case FieldDescriptor::CPPTYPE_DOUBLE:
+      case FieldDescriptor::CPPTYPE_FLOAT:
+        return ReadFloating(node, key, field, message);
+      default:
+        return ReadInteger(node, key, field, message);
+    }
+  }
+
+  static const EnumValueDescriptor* FindEnum(const google::protobuf::EnumDescriptor& type,
+                                             const std::string& word) {
+    for (int i = 0; i < type.value_count(); ++i) {
+      if (type.value(i)->number() != 0 && EnumValueWord(*type.value(i)) == word) {
+        return type.value(i);
+      }
+    }
+    return nullptr;
+  }
+
+  absl::Status ReadFloating(const YAML::Node& node, const std::string& key,
+                            const FieldDescriptor& field, Message* message) {
+    const Reflection& set = *message->GetReflection();
+    const bool add = field.is_repeated();
+    double value = 0;
+    if (!absl::SimpleAtod(node.Scalar(), &value) || value != value ||
+        std::abs(value) > std::numeric_limits<float>::max()) {
+      return Expected(node, key, Wanted(field));
+    }
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE) {
+      add ? set.AddDouble(message, &field, value) : set.SetDouble(message, &field, value);
+    } else {
+      const float narrow = static_cast<float>(value);
+      add ? set.AddFloat(message, &field, narrow) : set.SetFloat(message, &field, narrow);
+    }
+    return absl::OkStatus();
+  }
+
+  // The number in range of Integer, or an error that tells the range.
+  template <typename Integer>
+  absl::StatusOr<Integer> Number(const YAML::Node& node, const std::string& key,
+                                 const FieldDescriptor& field) const {
+    const std::string& text = node.Scalar();
+    if (absl::EndsWith(field.name(), "_octets")) {
+      const std::optional<uint64_t> octets = ParseConfigOctets(text);
+      if (!octets) return Expected(node, key, Wanted(field));
+      if (*octets <= static_cast<uint64_t>(std::numeric_limits<Integer>::max())) {
+        return static_cast<Integer>(*octets);
+      }
+    } else {
+      const size_t digits = absl::StartsWith(text, "-") ? 1 : 0;
+      if (digits == text.size() || text.find_first_not_of("0123456789", digits) != text.npos) {
+        return Expected(node, key, Wanted(field));
+      }
+      Integer value = 0;
+      if (absl::SimpleAtoi(text, &value)) return value;
+    }
+    return KeyError(node, key,
+                    absl::StrCat("'", text, "' is out of range, which is ",
+                                 std::numeric_limits<Integer>::min(), " to ",
+                                 std::numeric_limits<Integer>::max()));
+  }
+
+  absl::Status ReadInteger(const YAML::Node& node, const std::string& key,
+                           const FieldDescriptor& field, Message* message) {
+    const Reflection& set = *message->GetReflection();
+    const bool add = field.is_repeated();
+    switch (field.cpp_type()) {
+      case FieldDescriptor::CPPTYPE_INT32: {
+        const absl::StatusOr<int32_t> value = Number<int32_t>(node, key, field);
+        if (!value.ok()) return value.status();
+        add ? set.AddInt32(message, &field, *value) : set.SetInt32(message, &field, *value);
+        return absl::OkStatus();
+      }
+      case FieldDescriptor::CPPTYPE_INT64: {
+        const absl::StatusOr<int64_t> value = Number<int64_t>(node, key, field);
+        if (!value.ok()) return value.status();
+        add ? set.AddInt64(message, &field, *value) : set.SetInt64(message, &field, *value);
+        return absl::OkStatus();
+      }
+      case FieldDescriptor::CPPTYPE_UINT32: {
+        const absl::StatusOr<uint32_t> value = Number<uint32_t>(node, key, field);
+        if (!value.ok()) return value.status();
+        add ? set.AddUInt32(message, &field, *value) : set.SetUInt32(message, &field, *value);
+        return absl::OkStatus();
+      }
+      default: {
+        const absl::StatusOr<uint64_t> value = Number<uint64_t>(node, key, field);
+        if (!value.ok()) return value.status();
+        add ? set.AddUInt64(message, &field, *value) : set.SetUInt64(message, &field, *value);
+        return absl::OkStatus();
+      }
+    }
+  }
+
+  const std::string name_;
+};
+
+// All or nothing: *config changes only when the whole document was right.
+absl::Status MergeNode(const YAML::Node& root, const std::string& name, Message* config) {
+  const std::unique_ptr<Message> merged(config->New());
+  merged->CopyFrom(*config);
+  absl::Status status = Reader(name).ReadDocument(root, merged.get());
+  if (status.ok()) config->CopyFrom(*merged);
+  return status;
+}
+
+}  // namespace
+
+absl::Status ParseYaml(const std::string& text, const std::string& name, Message* config) {
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) {
+      return Reader(name).ErrorAt(documents[1].Mark(),
+                                  "a second YAML document; one is expected");
+    }
+    if (documents.empty()) return absl::OkStatus();
+    return MergeNode(documents.front(), name, config);
+  } catch (const YAML::Exception& error) {
+    return Reader(name).ErrorAt(error.mark, absl::StrCat("not valid YAML: ", error.msg));
+  }
+}
+
+absl::Status LoadYaml(const std::string& path, Message* config) {
+  errno = 0;
+  std::ifstream file(path);
+  std::ostringstream text;
+  // Reading is what finds out that the path is a directory.
+  if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
+  if (errno != 0 || !file.is_open()) {
+    return absl::NotFoundError(
+        absl::StrCat("configuration file '", path, "' can't be read: ", std::strerror(errno)));
+  }
+  return ParseYaml(text.str(), path, config);
+}
+
+absl::Status ApplyOverride(const std::string& assignment, Message* config) {
+  const size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", assignment, "' isn't an override; write key.path=value"));
+  }
+  try {
+    YAML::Node node = YAML::Load(assignment.substr(equals + 1));
+    std::vector<std::string> keys = absl::StrSplit(assignment.substr(0, equals), '.');
+    for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
+      YAML::Node outer(YAML::NodeType::Map);
+      outer[*key] = node;
+      node = outer;
+    }
+    return MergeNode(node, absl::StrCat("--set ", assignment.substr(0, equals)), config);
+  } catch (const YAML::Exception& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--set ", assignment, ": not valid YAML: ", error.msg));
+  }
+}
+
+absl::Status ConfigError(absl::string_view key, absl::string_view message) {
+  return absl::InvalidArgumentError(absl::StrCat("key '", key, "': ", message));
+}
+
+absl::Duration FromProto(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  google::protobuf::Duration result;
+  const int64_t seconds = absl::IDivDuration(duration, absl::Seconds(1), &duration);
+  result.set_seconds(seconds);
+  result.set_nanos(static_cast<int32_t>(duration / absl::Nanoseconds(1)));
+  return result;
+}
+
+}  // namespace restante
