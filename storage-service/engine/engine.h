@@ -13,7 +13,11 @@
 //
 // Errors, for all calls: UNAVAILABLE (reason STORE_FAILURE) when the medium
 // fails; DATA_LOSS (reason CORRUPT) when what is read fails its checksum;
-// CANCELLED while the engine shuts down. Others are named at each call.
+// CANCELLED while the engine shuts down; RESOURCE_EXHAUSTED (reason OVERLOADED)
+// when too many calls wait; INVALID_ARGUMENT (reason INVALID_REQUEST) for
+// arguments that this contract doesn't allow. Others are named at each call.
+//
+// Keys have at least one octet; values may be empty.
 #pragma once
 
 #include <compare>
@@ -50,13 +54,15 @@ struct ShardId {
   }
 };
 
-// Grows by one with each commit of a shard; 0 for a shard that has none.
+// Grows by one with each commit of a shard; 0 for a shard that has none. A commit
+// that erases a shard and puts nothing leaves no shard: its version is 0 again.
 using Version = uint64_t;
 
 struct CommitRequest {
   ShardId shard;
   // The shard's version that this commit was computed from.
   Version expected = 0;
+  // Deletes take effect before puts, and of two puts of one key the later holds.
   std::vector<std::pair<std::string, std::string>> puts;
   std::vector<std::string> deletes;
   // Delete every key of the shard before the puts; deletes is then empty.
@@ -68,6 +74,7 @@ struct ScanRequest {
   std::string begin;  // first key wanted
   std::string end;    // first key not wanted; empty: the end of the shard
   // A page ends after this many entries, or once it holds this many octets.
+  // Neither is 0, and a page of a range that has entries has at least one.
   size_t max_entries = 1024;
   size_t max_octets = 1 << 20;
 };
@@ -132,7 +139,7 @@ class Engine {
                         Done<absl::Status> done) = 0;
 
   // Octets [offset, offset + length) of a body, fewer at its end; length is at
-  // most kChunkOctets. NOT_FOUND: the body has no octet at offset.
+  // most kChunkOctets, at least 1. NOT_FOUND: the body has no octet at offset.
   virtual void ReadBody(const BodyId& body, uint64_t offset, size_t length,
                         Done<absl::StatusOr<std::string>> done) = 0;
 
@@ -149,7 +156,8 @@ class Engine {
   virtual void EraseBody(const BodyId& body, Done<absl::Status> done) = 0;
 
   // For verify and housekeeping: pages through all shards of a kind, and through
-  // all bodies, in the order of their ids. Not a snapshot.
+  // all bodies, in the order of their ids, beginning after `after` (the zero id:
+  // from the first). Fewer than `limit`: that was the last page. Not a snapshot.
   virtual void ListShards(ShardId::Kind kind, const Id128& after, size_t limit,
                           Done<absl::StatusOr<std::vector<Id128>>> done) = 0;
   virtual void ListBodies(const BodyId& after, size_t limit,
