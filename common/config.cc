@@ -1,5 +1,5 @@
-// Reads YAML into messages; how single values are spelled is config_values.h, writing
-// is config_writer.cc.
+// Reads YAML into messages: the tree of keys and where in the file they stand. What a
+// single value may be is config_scalars.h; writing is config_writer.cc.
 #include "common/config.h"
 
 #include <yaml-cpp/yaml.h>
@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,19 +14,16 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/config_scalars.h"
 #include "common/config_values.h"
 
 namespace restante {
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::EnumValueDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
@@ -50,7 +46,10 @@ std::string Kind(const YAML::Node& node) {
 
 class Reader {
  public:
-  explicit Reader(std::string name) : name_(std::move(name)) {}
+  enum class Positions { kShown, kMeaningless };
+
+  explicit Reader(std::string name, Positions positions = Positions::kShown)
+      : name_(std::move(name)), positions_(positions) {}
 
   absl::Status ReadDocument(const YAML::Node& root, Message* config) {
     if (!root.IsDefined() || root.IsNull()) return absl::OkStatus();
@@ -62,7 +61,8 @@ class Reader {
   }
 
   absl::Status ErrorAt(const YAML::Mark& mark, absl::string_view message) const {
-    if (mark.is_null()) return absl::InvalidArgumentError(absl::StrCat(name_, ": ", message));
+    if (mark.is_null() || positions_ == Positions::kMeaningless)
+      return absl::InvalidArgumentError(absl::StrCat(name_, ": ", message));
     return absl::InvalidArgumentError(
         absl::StrCat(name_, ":", mark.line + 1, ":", mark.column + 1, ": ", message));
   }
@@ -142,26 +142,9 @@ class Reader {
       if (!node.IsMap()) return Expected(node, key, "a section with keys of its own");
       return ReadMessage(node, key, depth + 1, inner);
     }
-    if (!node.IsScalar()) return Expected(node, key, Wanted(field));
-    return ReadScalar(node, key, field, message);
-  }
-
-  static std::string Wanted(const FieldDescriptor& field) {
-    switch (field.cpp_type()) {
-      case FieldDescriptor::CPPTYPE_STRING:
-        return "a text";
-      case FieldDescriptor::CPPTYPE_BOOL:
-        return "true or false";
-      case FieldDescriptor::CPPTYPE_ENUM:
-        return absl::StrCat("one of ", absl::StrJoin(EnumWords(*field.enum_type()), ", "));
-      case FieldDescriptor::CPPTYPE_DOUBLE:
-      case FieldDescriptor::CPPTYPE_FLOAT:
-        return "a number";
-      default:
-        return absl::EndsWith(field.name(), "_octets")
-                   ? "a size in octets such as 65536, 64KiB or 100MB"
-                   : "a whole number";
-    }
+    if (!node.IsScalar()) return Expected(node, key, WantedScalar(field));
+    const absl::Status status = SetScalar(node.Scalar(), field, message);
+    return status.ok() ? status : KeyError(node, key, status.message());
   }
 
   absl::Status ReadDuration(const YAML::Node& node, const std::string& key, Message* message) {
@@ -172,128 +155,15 @@ class Reader {
     return absl::OkStatus();
   }
 
-  absl::Status ReadScalar(const YAML::Node& node, const std::string& key,
-                          const FieldDescriptor& field, Message* message) {
-    const Reflection& set = *message->GetReflection();
-    const std::string& text = node.Scalar();
-    const bool add = field.is_repeated();
-    switch (field.cpp_type()) {
-      case FieldDescriptor::CPPTYPE_STRING:
-        add ? set.AddString(message, &field, text) : set.SetString(message, &field, text);
-        return absl::OkStatus();
-      case FieldDescriptor::CPPTYPE_BOOL: {
-        if (text != "true" && text != "false") return Expected(node, key, Wanted(field));
-        const bool value = text == "true";
-        add ? set.AddBool(message, &field, value) : set.SetBool(message, &field, value);
-        return absl::OkStatus();
-      }
-      case FieldDescriptor::CPPTYPE_ENUM: {
-        const EnumValueDescriptor* const value = FindEnum(*field.enum_type(), text);
-        if (value == nullptr) return Expected(node, key, Wanted(field));
-        add ? set.AddEnum(message, &field, value) : set.SetEnum(message, &field, value);
-        return absl::OkStatus();
-      }
-      case FieldDescriptor::CPPTYPE_DOUBLE:
-      case FieldDescriptor::CPPTYPE_FLOAT:
-        return ReadFloating(node, key, field, message);
-      default:
-        return ReadInteger(node, key, field, message);
-    }
-  }
-
-  static const EnumValueDescriptor* FindEnum(const google::protobuf::EnumDescriptor& type,
-                                             const std::string& word) {
-    for (int i = 0; i < type.value_count(); ++i) {
-      if (type.value(i)->number() != 0 && EnumValueWord(*type.value(i)) == word) {
-        return type.value(i);
-      }
-    }
-    return nullptr;
-  }
-
-  absl::Status ReadFloating(const YAML::Node& node, const std::string& key,
-                            const FieldDescriptor& field, Message* message) {
-    const Reflection& set = *message->GetReflection();
-    const bool add = field.is_repeated();
-    double value = 0;
-    if (!absl::SimpleAtod(node.Scalar(), &value) || value != value ||
-        std::abs(value) > std::numeric_limits<float>::max()) {
-      return Expected(node, key, Wanted(field));
-    }
-    if (field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE) {
-      add ? set.AddDouble(message, &field, value) : set.SetDouble(message, &field, value);
-    } else {
-      const float narrow = static_cast<float>(value);
-      add ? set.AddFloat(message, &field, narrow) : set.SetFloat(message, &field, narrow);
-    }
-    return absl::OkStatus();
-  }
-
-  // The number in range of Integer, or an error that tells the range.
-  template <typename Integer>
-  absl::StatusOr<Integer> Number(const YAML::Node& node, const std::string& key,
-                                 const FieldDescriptor& field) const {
-    const std::string& text = node.Scalar();
-    if (absl::EndsWith(field.name(), "_octets")) {
-      const std::optional<uint64_t> octets = ParseConfigOctets(text);
-      if (!octets) return Expected(node, key, Wanted(field));
-      if (*octets <= static_cast<uint64_t>(std::numeric_limits<Integer>::max())) {
-        return static_cast<Integer>(*octets);
-      }
-    } else {
-      const size_t digits = absl::StartsWith(text, "-") ? 1 : 0;
-      if (digits == text.size() || text.find_first_not_of("0123456789", digits) != text.npos) {
-        return Expected(node, key, Wanted(field));
-      }
-      Integer value = 0;
-      if (absl::SimpleAtoi(text, &value)) return value;
-    }
-    return KeyError(node, key,
-                    absl::StrCat("'", text, "' is out of range, which is ",
-                                 std::numeric_limits<Integer>::min(), " to ",
-                                 std::numeric_limits<Integer>::max()));
-  }
-
-  absl::Status ReadInteger(const YAML::Node& node, const std::string& key,
-                           const FieldDescriptor& field, Message* message) {
-    const Reflection& set = *message->GetReflection();
-    const bool add = field.is_repeated();
-    switch (field.cpp_type()) {
-      case FieldDescriptor::CPPTYPE_INT32: {
-        const absl::StatusOr<int32_t> value = Number<int32_t>(node, key, field);
-        if (!value.ok()) return value.status();
-        add ? set.AddInt32(message, &field, *value) : set.SetInt32(message, &field, *value);
-        return absl::OkStatus();
-      }
-      case FieldDescriptor::CPPTYPE_INT64: {
-        const absl::StatusOr<int64_t> value = Number<int64_t>(node, key, field);
-        if (!value.ok()) return value.status();
-        add ? set.AddInt64(message, &field, *value) : set.SetInt64(message, &field, *value);
-        return absl::OkStatus();
-      }
-      case FieldDescriptor::CPPTYPE_UINT32: {
-        const absl::StatusOr<uint32_t> value = Number<uint32_t>(node, key, field);
-        if (!value.ok()) return value.status();
-        add ? set.AddUInt32(message, &field, *value) : set.SetUInt32(message, &field, *value);
-        return absl::OkStatus();
-      }
-      default: {
-        const absl::StatusOr<uint64_t> value = Number<uint64_t>(node, key, field);
-        if (!value.ok()) return value.status();
-        add ? set.AddUInt64(message, &field, *value) : set.SetUInt64(message, &field, *value);
-        return absl::OkStatus();
-      }
-    }
-  }
-
   const std::string name_;
+  const Positions positions_;
 };
 
 // All or nothing: *config changes only when the whole document was right.
-absl::Status MergeNode(const YAML::Node& root, const std::string& name, Message* config) {
+absl::Status MergeNode(const YAML::Node& root, Reader reader, Message* config) {
   const std::unique_ptr<Message> merged(config->New());
   merged->CopyFrom(*config);
-  absl::Status status = Reader(name).ReadDocument(root, merged.get());
+  absl::Status status = reader.ReadDocument(root, merged.get());
   if (status.ok()) config->CopyFrom(*merged);
   return status;
 }
@@ -308,7 +178,7 @@ absl::Status ParseYaml(const std::string& text, const std::string& name, Message
                                   "a second YAML document; one is expected");
     }
     if (documents.empty()) return absl::OkStatus();
-    return MergeNode(documents.front(), name, config);
+    return MergeNode(documents.front(), Reader(name), config);
   } catch (const YAML::Exception& error) {
     return Reader(name).ErrorAt(error.mark, absl::StrCat("not valid YAML: ", error.msg));
   }
@@ -341,7 +211,10 @@ absl::Status ApplyOverride(const std::string& assignment, Message* config) {
       outer[*key] = node;
       node = outer;
     }
-    return MergeNode(node, absl::StrCat("--set ", assignment.substr(0, equals)), config);
+    return MergeNode(node,
+                     Reader(absl::StrCat("--set ", assignment.substr(0, equals)),
+                            Reader::Positions::kMeaningless),
+                     config);
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(
         absl::StrCat("--set ", assignment, ": not valid YAML: ", error.msg));

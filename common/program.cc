@@ -132,8 +132,8 @@ int RunProgramWithMessage(int argc, char** argv, const ProgramSpec& spec,
     LogInfo(spec.name, "Starting", {{"version", kVersion}, {"config", options.config_file}});
     status = serve(termination);
     termination.ClearCallback();
+    if (!termination.Requested()) NotifyStopping();
   }
-  NotifyStopping();
   if (status.ok()) {
     LogInfo(spec.name, "Stopped");
   } else {

@@ -55,11 +55,8 @@ void Termination::AwaitSignals() {
     signalfd_siginfo info{};
     if (read(signal_fd_, &info, sizeof(info)) != sizeof(info)) continue;
     const bool interrupt = info.ssi_signo == SIGINT;
-    if (Requested()) {
-      LogWarning("program", "Told to stop again, leaving at once");
-      StopLogging();
-      _exit(128 + static_cast<int>(info.ssi_signo));
-    }
+    // Told again: whatever holds up the shutdown, the log included, doesn't matter now.
+    if (Requested()) _exit(128 + static_cast<int>(info.ssi_signo));
     LogInfo("program", "Stopping", {{"signal", interrupt ? "SIGINT" : "SIGTERM"}});
     Request();
   }

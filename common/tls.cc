@@ -29,9 +29,9 @@ absl::Status FileError(absl::string_view kind, const std::string& path, absl::st
   return absl::FailedPreconditionError(absl::StrCat(kind, " '", path, "': ", why));
 }
 
-// OpenSSL's last error in words; clears its queue.
+// OpenSSL's innermost error in words; clears its queue.
 std::string OpenSslReason() {
-  const unsigned long code = ERR_peek_last_error();
+  const unsigned long code = ERR_peek_error();
   ERR_clear_error();
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   return reason == nullptr ? "unknown error" : reason;
@@ -65,7 +65,7 @@ absl::Status LoadCertificate(SSL_CTX* context, const std::string& path) {
   }
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, path.c_str()) != 1) {
-    const unsigned long code = ERR_peek_last_error();
+    const unsigned long code = ERR_peek_error();
     if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
       ERR_clear_error();
       return FileError("certificate", path,
