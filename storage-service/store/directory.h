@@ -16,11 +16,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
@@ -31,6 +29,10 @@
 
 namespace restante::store {
 
+namespace format {
+class AccountRecord;
+}
+
 class AccountCache;
 class AccountRecords;
 class AddressMap;
@@ -38,6 +40,7 @@ class MailboxTable;
 class PasswordCache;
 class PasswordHasher;
 class PasswordPool;
+class Reservations;
 
 // An account as the rest of the store needs it. Never changes: an update makes a
 // new entry with a higher generation.
@@ -65,7 +68,8 @@ class Directory : public Accounts {
             std::unique_ptr<PasswordHasher> hasher = nullptr);
   ~Directory() override;
 
-  // Finishes deletions that a crash interrupted. Before any other call.
+  // Finishes deletions that a crash interrupted. Before any other call. A deletion
+  // that can't be finished is logged and waits for the next start.
   Task<absl::Status> Start();
 
   // The account of exactly this address. NO_SUCH_ACCOUNT, BAD_ADDRESS.
@@ -103,6 +107,53 @@ class Directory : public Accounts {
   Task<absl::StatusOr<Authenticated>> AuthenticatePassword(std::string address,
                                                            std::string password,
                                                            ClientInfo client) override;
+
+ private:
+  struct Planned;  // an account to be made
+  struct Plan;     // an import's
+
+  Task<absl::StatusOr<Entry>> FindNormalized(std::string normalized);
+  Task<absl::StatusOr<AccountInfo>> InfoOf(Entry entry);
+  Task<void> ListOne(AccountId account, absl::StatusOr<AccountInfo>* info);
+  // Changes the record and forgets what was cached of it.
+  Task<absl::StatusOr<Entry>> Change(std::string address,
+                                     std::function<void(format::AccountRecord*)> change);
+  Task<absl::StatusOr<std::string>> HashOf(Credential credential);
+
+  // New ids for an account; all but the password hash.
+  Planned PlanAccount(std::string address, std::string normalized, uint64_t quota_octets) const;
+  // An account's mailbox and shard, to which no address leads yet.
+  Task<absl::Status> Build(const Planned* planned);
+  Task<void> Demolish(const Planned* planned);
+  // What follows the removal of an address.
+  Task<absl::Status> FinishDeletion(AccountId account, std::string address, uint8_t slice);
+
+  Task<void> CheckFree(Plan* plan, size_t index);
+  Task<void> HashOne(Plan* plan, size_t index);
+  Task<void> BuildOne(Plan* plan, size_t index);
+  Task<void> InsertSlice(Plan* plan, size_t slice);
+  Task<void> DemolishOne(Plan* plan, size_t index);
+
+  // What is wrong with an account that an address leads to; empty: nothing.
+  Task<absl::StatusOr<std::string>> FlawOf(std::string address, AccountId account,
+                                           size_t slice);
+  Task<absl::Status> VerifyShards(const std::function<void(VerifyFinding)>* report);
+
+  engine::Engine* const engine_;
+  MailboxTable* const mailboxes_;
+  const TokenSealer* const sealer_;
+  const Clock* const clock_;
+  const StoreOptions options_;
+  const std::unique_ptr<AddressMap> addresses_;
+  const std::unique_ptr<AccountRecords> records_;
+  const std::unique_ptr<AccountCache> cache_;
+  const std::unique_ptr<Reservations> reservations_;
+  const std::unique_ptr<PasswordHasher> hasher_;
+  const std::unique_ptr<PasswordCache> password_cache_;
+  // What an unknown user's password is compared with.
+  const std::string dummy_hash_;
+  // Last: its threads run tasks that use all of the above.
+  const std::unique_ptr<PasswordPool> passwords_;
 };
 
 }  // namespace restante::store

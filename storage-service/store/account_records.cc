@@ -1,0 +1,151 @@
+#include "storage-service/store/account_records.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "storage-service/store/shard_calls.h"
+
+namespace restante::store {
+namespace {
+
+constexpr char kRecordKey[] = "a";
+constexpr char kMailboxes[] = "m/";
+constexpr char kMailboxesEnd[] = "m0";  // '0' follows '/'
+
+engine::ShardId AccountShard(const AccountId& account) {
+  return {engine::ShardId::Kind::kAccount, account};
+}
+
+absl::StatusOr<AccountRecords::NamedMailbox> DecodeMailbox(const AccountId& account,
+                                                           absl::string_view name,
+                                                           const std::string& value) {
+  format::MailboxEntry entry;
+  if (entry.ParseFromString(value)) {
+    if (const auto id = MailboxId::FromOctets(entry.mailbox_id())) {
+      return AccountRecords::NamedMailbox{std::string(name), *id, entry.uidvalidity()};
+    }
+  }
+  return CorruptRecord(
+      absl::StrCat("the entry of mailbox '", name, "' of account ", account.ToHex()));
+}
+
+}  // namespace
+
+Task<absl::StatusOr<format::AccountRecord>> AccountRecords::Read(AccountId account) {
+  const auto value = co_await GetKey(engine_, AccountShard(account), kRecordKey);
+  if (!value.ok()) co_return value.status();
+  if (!value->has_value()) {
+    co_return MakeError(v1::ERROR_REASON_NO_SUCH_ACCOUNT,
+                        absl::StrCat("there is no account with id ", account.ToHex()));
+  }
+  format::AccountRecord record;
+  if (!record.ParseFromString(**value)) {
+    co_return CorruptRecord(absl::StrCat("the record of account ", account.ToHex()));
+  }
+  co_return record;
+}
+
+Task<absl::StatusOr<AccountRecords::Loaded>> AccountRecords::Load(AccountId account) {
+  const auto record = co_await Read(account);
+  if (!record.ok()) co_return record.status();
+  const auto value =
+      co_await GetKey(engine_, AccountShard(account), absl::StrCat(kMailboxes, kInbox));
+  if (!value.ok()) co_return value.status();
+  if (!value->has_value()) {
+    co_return MakeError(v1::ERROR_REASON_CORRUPT,
+                        absl::StrCat("account ", account.ToHex(), " has no INBOX"));
+  }
+  const auto inbox = DecodeMailbox(account, kInbox, **value);
+  if (!inbox.ok()) co_return inbox.status();
+
+  auto entry = std::make_shared<AccountEntry>();
+  entry->id = account;
+  entry->address = record->address();
+  entry->disabled = record->disabled();
+  entry->quota_octets = record->quota_octets();
+  entry->password_hash = record->password_hash();
+  entry->generation = record->generation();
+  entry->inbox = inbox->id;
+  entry->inbox_uidvalidity = inbox->uidvalidity;
+  entry->created = absl::FromUnixMicros(record->created_us());
+  co_return Loaded{std::move(entry), record->normalized_address()};
+}
+
+Task<absl::Status> AccountRecords::Create(AccountId account, format::AccountRecord record,
+                                          MailboxId inbox, uint32_t inbox_uidvalidity) {
+  format::MailboxEntry mailbox;
+  mailbox.set_mailbox_id(std::string(inbox.AsOctets()));
+  mailbox.set_uidvalidity(inbox_uidvalidity);
+  engine::CommitRequest request{AccountShard(account), 0};
+  request.puts.emplace_back(kRecordKey, record.SerializeAsString());
+  request.puts.emplace_back(absl::StrCat(kMailboxes, kInbox), mailbox.SerializeAsString());
+  const auto committed = co_await CommitShard(engine_, std::move(request));
+  if (absl::IsAborted(committed.status())) {
+    co_return absl::AlreadyExistsError(
+        absl::StrCat("there is an account with id ", account.ToHex()));
+  }
+  co_return committed.status();
+}
+
+Task<absl::Status> AccountRecords::Change(AccountId account,
+                                          std::function<void(format::AccountRecord*)> change) {
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    const auto version = co_await ShardVersion(engine_, AccountShard(account));
+    if (!version.ok()) co_return version.status();
+    auto record = co_await Read(account);
+    if (!record.ok()) co_return record.status();
+    change(&*record);
+    record->set_generation(record->generation() + 1);
+    engine::CommitRequest request{AccountShard(account), *version};
+    request.puts.emplace_back(kRecordKey, record->SerializeAsString());
+    const auto committed = co_await CommitShard(engine_, std::move(request));
+    if (committed.ok()) co_return absl::OkStatus();
+    if (!absl::IsAborted(committed.status())) co_return committed.status();
+  }
+  co_return TooMuchContention();
+}
+
+Task<absl::StatusOr<std::vector<AccountRecords::NamedMailbox>>> AccountRecords::Mailboxes(
+    AccountId account) {
+  std::vector<NamedMailbox> mailboxes;
+  engine::ScanRequest request;
+  request.shard = AccountShard(account);
+  request.begin = kMailboxes;
+  request.end = kMailboxesEnd;
+  for (;;) {
+    const auto page = co_await ScanKeys(engine_, request);
+    if (!page.ok()) co_return page.status();
+    for (const auto& [key, value] : page->entries) {
+      auto mailbox =
+          DecodeMailbox(account, absl::string_view(key).substr(sizeof(kMailboxes) - 1), value);
+      if (!mailbox.ok()) co_return mailbox.status();
+      mailboxes.push_back(*std::move(mailbox));
+    }
+    if (page->next.empty()) co_return mailboxes;
+    request.begin = page->next;
+  }
+}
+
+Task<absl::Status> AccountRecords::Erase(AccountId account) {
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    const auto version = co_await ShardVersion(engine_, AccountShard(account));
+    if (!version.ok()) co_return version.status();
+    if (*version == 0) co_return absl::OkStatus();
+    engine::CommitRequest request{AccountShard(account), *version};
+    request.erase_shard = true;
+    const auto committed = co_await CommitShard(engine_, std::move(request));
+    if (committed.ok()) co_return absl::OkStatus();
+    if (!absl::IsAborted(committed.status())) co_return committed.status();
+  }
+  co_return TooMuchContention();
+}
+
+Task<absl::StatusOr<std::vector<AccountId>>> AccountRecords::List(AccountId after,
+                                                                  size_t limit) {
+  auto ids = co_await ShardIds(engine_, engine::ShardId::Kind::kAccount, after, limit);
+  co_return ids;
+}
+
+}  // namespace restante::store

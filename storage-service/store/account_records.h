@@ -1,0 +1,68 @@
+// Accounts' shards: each holds one account's record, and the names of its
+// mailboxes. What is in a mailbox is MailboxTable's; which address leads here is
+// AddressMap's.
+//
+// Every method may be called from any thread. Errors, besides those named: the
+// engine's, CORRUPT, and OVERLOADED when a shard changes too fast.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage-service/async/task.h"
+#include "storage-service/engine/engine.h"
+#include "storage-service/store/account_format.pb.h"
+#include "storage-service/store/directory.h"
+#include "storage-service/store/types.h"
+
+namespace restante::store {
+
+// The name of the mailbox that POP3 sees and mail is delivered to.
+inline constexpr char kInbox[] = "INBOX";
+
+class AccountRecords {
+ public:
+  struct Loaded {
+    std::shared_ptr<const AccountEntry> entry;
+    std::string normalized_address;
+  };
+  struct NamedMailbox {
+    std::string name;
+    MailboxId id;
+    uint32_t uidvalidity = 0;
+  };
+
+  explicit AccountRecords(engine::Engine* engine) : engine_(engine) {}
+
+  // NO_SUCH_ACCOUNT.
+  Task<absl::StatusOr<Loaded>> Load(AccountId account);
+
+  // Writes a new account's shard. ALREADY_EXISTS: there is one.
+  Task<absl::Status> Create(AccountId account, format::AccountRecord record, MailboxId inbox,
+                            uint32_t inbox_uidvalidity);
+
+  // Changes the record, and its generation. `change` is called once or, if others
+  // change the account at the same time, several times. NO_SUCH_ACCOUNT.
+  Task<absl::Status> Change(AccountId account,
+                            std::function<void(format::AccountRecord*)> change);
+
+  // By name.
+  Task<absl::StatusOr<std::vector<NamedMailbox>>> Mailboxes(AccountId account);
+
+  // Removes the whole shard. One that isn't there is no error.
+  Task<absl::Status> Erase(AccountId account);
+
+  // Ids of account shards after `after`, whether or not an address leads to them.
+  Task<absl::StatusOr<std::vector<AccountId>>> List(AccountId after, size_t limit);
+
+ private:
+  Task<absl::StatusOr<format::AccountRecord>> Read(AccountId account);
+
+  engine::Engine* const engine_;
+};
+
+}  // namespace restante::store

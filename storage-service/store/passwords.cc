@@ -1,0 +1,138 @@
+#include "storage-service/store/passwords.h"
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <regex>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+
+namespace restante::store {
+namespace {
+
+absl::Status Invalid(absl::string_view message) {
+  return MakeError(v1::ERROR_REASON_INVALID_REQUEST, message);
+}
+
+// crypt_checksalt looks at the method and its parameters only: with a hash cut
+// short it is content, and takes "password" for two characters of DES salt. These
+// are the shapes of whole hashes, from crypt(5).
+struct Shape {
+  const char* prefix;
+  const char* name;
+  const char* pattern;
+};
+constexpr Shape kShapes[] = {
+    {"$y$", "yescrypt", R"(\$y\$[./A-Za-z0-9]+\$[./A-Za-z0-9]{0,86}\$[./A-Za-z0-9]{43})"},
+    {"$gy$", "gost-yescrypt",
+     R"(\$gy\$[./A-Za-z0-9]+\$[./A-Za-z0-9]{0,86}\$[./A-Za-z0-9]{43})"},
+    {"$7$", "scrypt", R"(\$7\$[./A-Za-z0-9]{11,97}\$[./A-Za-z0-9]{43})"},
+    {"$2", "bcrypt", R"(\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53})"},
+    {"$6$", "sha512crypt", R"(\$6\$(rounds=[1-9][0-9]+\$)?[^$:\n]{0,16}\$[./0-9A-Za-z]{86})"},
+    {"$5$", "sha256crypt", R"(\$5\$(rounds=[1-9][0-9]+\$)?[^$:\n]{0,16}\$[./0-9A-Za-z]{43})"},
+    {"$sha1$", "sha1crypt", R"(\$sha1\$[1-9][0-9]+\$[./0-9A-Za-z]{1,64}\$[./0-9A-Za-z]{28})"},
+    {"$md5", "SunMD5",
+     R"(\$md5(,rounds=[1-9][0-9]+)?\$[./0-9A-Za-z]{8}\${1,2}[./0-9A-Za-z]{22})"},
+    {"$1$", "md5crypt", R"(\$1\$[^$:\n]{0,8}\$[./0-9A-Za-z]{22})"},
+    {"$3$", "NT", R"(\$3\$\$[0-9a-f]{32})"},
+    {"_", "bsdicrypt", R"(_[./0-9A-Za-z]{19})"},
+    {"", "descrypt", R"([./0-9A-Za-z]{13}([./0-9A-Za-z]{11}){0,15})"},
+};
+
+const Shape& ShapeOf(absl::string_view hash) {
+  for (const Shape& shape : kShapes) {
+    if (absl::StartsWith(hash, shape.prefix)) return shape;
+  }
+  return *std::rbegin(kShapes);
+}
+
+// crypt_data is 32 KiB and holds what the password left in it.
+struct WipeAndFree {
+  void operator()(crypt_data* data) const {
+    OPENSSL_cleanse(data, sizeof(*data));
+    delete data;
+  }
+};
+using CryptData = std::unique_ptr<crypt_data, WipeAndFree>;
+
+class CryptHasher : public PasswordHasher {
+ public:
+  absl::StatusOr<std::string> Hash(const std::string& password) const override {
+    const std::unique_ptr<char, decltype(&std::free)> setting(
+        crypt_gensalt_ra("$y$", 0, nullptr, 0), &std::free);
+    if (setting == nullptr) {
+      return absl::InternalError(absl::StrCat("libcrypt makes no salt: ", strerror(errno)));
+    }
+    const CryptData data(new crypt_data());
+    const char* hash = crypt_r(password.c_str(), setting.get(), data.get());
+    if (hash == nullptr || hash[0] == '*') {
+      return absl::InternalError(absl::StrCat("libcrypt makes no hash: ", strerror(errno)));
+    }
+    return std::string(hash);
+  }
+
+  bool Verify(const std::string& password, const std::string& hash) const override {
+    const CryptData data(new crypt_data());
+    const char* computed = crypt_r(password.c_str(), hash.c_str(), data.get());
+    // A failure token begins with an asterisk, which no hash does.
+    if (computed == nullptr || computed[0] == '*') return false;
+    return std::strlen(computed) == hash.size() &&
+           CRYPTO_memcmp(computed, hash.data(), hash.size()) == 0;
+  }
+};
+
+}  // namespace
+
+absl::Status CheckPassword(absl::string_view password) {
+  if (password.empty()) return Invalid("the password is empty");
+  if (password.size() > kMaxPasswordOctets) {
+    return Invalid(absl::StrCat("the password is longer than ", kMaxPasswordOctets, " octets"));
+  }
+  if (password.find_first_of(absl::string_view("\0\r\n", 3)) != absl::string_view::npos) {
+    return Invalid("the password contains NUL, CR or LF");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCryptHash(absl::string_view hash) {
+  if (hash.empty()) return Invalid("the password hash is empty");
+  if (hash[0] == '!' || hash[0] == '*') {
+    return Invalid(
+        "the password hash is locked (it begins with ! or *): no password matches it");
+  }
+  if (hash[0] == '{') {
+    return Invalid(
+        "the password hash has a {SCHEME} prefix: it must be the crypt(5) string alone");
+  }
+  const std::string text(hash);
+  if (hash.size() >= CRYPT_OUTPUT_SIZE || text.find('\0') != std::string::npos) {
+    return Invalid("the password hash is no crypt(5) string");
+  }
+  const int verdict = crypt_checksalt(text.c_str());
+  if (verdict == CRYPT_SALT_INVALID || verdict == CRYPT_SALT_METHOD_DISABLED) {
+    return Invalid("the password hash is of a method that this system's libcrypt can't verify");
+  }
+  const Shape& shape = ShapeOf(hash);
+  if (!std::regex_match(text, std::regex(shape.pattern))) {
+    return Invalid(absl::StrCat("the password hash isn't a whole ", shape.name,
+                                " hash: a part of it is missing or there is too much"));
+  }
+  return absl::OkStatus();
+}
+
+void Wipe(std::string* secret) {
+  // The whole capacity: a string that was moved from keeps a short one's octets.
+  secret->resize(secret->capacity());
+  OPENSSL_cleanse(secret->data(), secret->size());
+  secret->clear();
+}
+
+std::unique_ptr<PasswordHasher> NewCryptHasher() { return std::make_unique<CryptHasher>(); }
+
+}  // namespace restante::store
