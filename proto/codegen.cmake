@@ -1,6 +1,10 @@
 # restante_proto_library(TARGET FILE...): a static library of message classes from
 # .proto files of this repository that aren't part of the contract: configuration
 # schemas, stored records. Include them by their path, with .pb.h.
+#
+# The target restante_generated makes all generated sources and compiles nothing: what
+# clang-tidy needs.
+add_custom_target(restante_generated)
 function(restante_proto_library target)
   set(sources)
   foreach(file ${ARGN})
@@ -14,6 +18,8 @@ function(restante_proto_library target)
       VERBATIM)
     list(APPEND sources ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
   endforeach()
+  add_custom_target(${target}_generated DEPENDS ${sources})
+  add_dependencies(restante_generated ${target}_generated)
   add_library(${target} STATIC ${sources})
   target_include_directories(${target} SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/proto)
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf)

@@ -1,0 +1,7 @@
+# build everything, warnings being errors, and run every test (arguments: ctest's)
+verb_help "Usage: ./dev test [CTEST ARGUMENTS]
+Such as ./dev test -R pop3d. Tests use ports that the kernel chooses, on loopback, and
+temporary directories." "$@"
+install_packages build test
+build_preset release
+ctest --preset release "$@"
