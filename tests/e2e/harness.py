@@ -148,7 +148,7 @@ class Stack:
         os.makedirs(self.dir, exist_ok=True)
         self._own_dir = directory is None
         self._configs = configs
-        self._tuned = tuned_for_tests
+        self._tuned = tuned_for_tests  # otherwise: the product's defaults
         self.certificate, self.key = make_certificate(self.dir)
         self.lmtp_socket = os.path.join(self.dir, "lmtp.sock")
         self.storage = Server("restante-storage", self.dir, self._storage_config("127.0.0.1:0"))
@@ -167,8 +167,10 @@ class Stack:
             "listen_tls": [pop3s],
             "tls": {"certificate_file": self.certificate, "key_file": self.key},
             "storage": {"address": self.grpc_address},
-            "allow_cleartext_login": True,
+            "allow_cleartext_passwords": True,
         }
+        if self._tuned:
+            config["failed_login_delay"] = "10ms"
         return merged(config, self._configs.get("pop3d", {}))
 
     def _lmtpd_config(self, lmtp):

@@ -130,8 +130,8 @@ echo $n > count
 """
 
 
-def mpop(account, directory, count=None):
-    configuration = mpop_configuration(account, directory)
+def mpop(account, directory, count=None, keep=True):
+    configuration = mpop_configuration(account, directory, keep)
     run(["mpop", "--quiet", "--file", configuration], directory)
     return read_numbered(directory)
 
@@ -150,7 +150,7 @@ mpop.keeps = mpop_keeps
 # fetchmail ------------------------------------------------------------------------
 
 
-def fetchmail(account, directory, count=None, keep=True):
+def fetchmail(account, directory, count=None, keep=True, fetch_all=True):
     script = write(directory, "store", NUMBERED_FILES.format(directory=directory))
     os.chmod(script, 0o700)
     configuration = write(directory, "fetchmailrc", """
@@ -162,11 +162,11 @@ poll %s service %d protocol pop3 uidl timeout 60 bad-header accept
   %s
   %s
   no rewrite pass8bits no stripcr no forcecr no mimedecode
-  fetchall
+  %s
   mda "%s"
 """ % (account.host, account.port, account.user, account.password,
        "ssl sslcertck sslcertfile " + account.certificate if account.tls else "sslproto ''",
-       "keep" if keep else "no keep", script))
+       "keep" if keep else "no keep", "fetchall" if fetch_all else "no fetchall", script))
     run(["fetchmail", "--silent", "--nodetach", "--nosyslog", "--fetchmailrc", configuration,
          "--idfile", os.path.join(directory, "ids"),
          "--pidfile", os.path.join(directory, "pid")], directory, exit_codes=(0, 1))

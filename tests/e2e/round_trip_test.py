@@ -5,7 +5,6 @@ several clients, with every octet as it was after ingest.
 import os
 import shutil
 import tempfile
-import unittest
 
 import harness
 import messages
