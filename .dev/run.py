@@ -2,7 +2,7 @@
 
 Starts the storage service, then the front-ends; creates the demo account; prints READY;
 then watches over the programs until it is told to stop or one of them ends. The
-programs come from $RESTANTE_BIN_DIR; relative paths are the caller's
+programs come from $RESTANTE_BIN; relative paths are the caller's
 ($RESTANTE_CALLER_DIR).
 """
 
@@ -104,10 +104,10 @@ class Run:
         grpc = storage.addresses["GRPC"]
         pop3d = self._launch("restante-pop3d", {
             "storage": {"address": grpc},
-            "pop3": {"listen": [f"{HOST}:{self._arguments.pop3_port}"]},
-            "pop3s": {"listen": [f"{HOST}:{self._arguments.pop3s_port}"]},
+            "listen": [f"{HOST}:{self._arguments.pop3_port}"],
+            "listen_tls": [f"{HOST}:{self._arguments.pop3s_port}"],
             "tls": {"certificate_file": str(certificate), "key_file": str(key)},
-            "allow_cleartext_login": True,
+            "allow_cleartext_passwords": True,
         })  # fmt: skip
         lmtpd = self._launch("restante-lmtpd", {
             "storage": {"address": grpc},
@@ -241,7 +241,7 @@ def run(arguments, programs):
 
 def main():
     arguments = parse_arguments()
-    programs = pathlib.Path(os.environ["RESTANTE_CALLER_DIR"], os.environ["RESTANTE_BIN_DIR"])
+    programs = pathlib.Path(os.environ["RESTANTE_CALLER_DIR"], os.environ["RESTANTE_BIN"])
     try:
         return run(arguments, programs.resolve())
     except (RunError, RunDirError) as error:

@@ -6,10 +6,10 @@ the LMTP server on 127.0.0.1, with data, configuration, certificate and logs in 
 (default: run/). Ctrl-C stops them in order; ./dev stop [--dir DIR] stops a background
 run. Port 0 takes any free port. The account demo@example.org (password: demo) gets a
 few sample messages, unless --no-demo. What was delivered stays from run to run.
-RESTANTE_BIN_DIR names a directory of programs to run instead of building them." "$@"
-if [[ -z ${RESTANTE_BIN_DIR:-} ]]; then
+RESTANTE_BIN names a directory of programs to run instead of building them." "$@"
+if [[ -z ${RESTANTE_BIN:-} ]]; then
   install_packages build
   build_preset release restante-storage restante-pop3d restante-lmtpd restantectl
-  export RESTANTE_BIN_DIR=$root/build/release/bin
+  export RESTANTE_BIN=$root/build/release/bin
 fi
 exec "$python" .dev/run.py "$@"

@@ -5,12 +5,12 @@
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <set>
 #include <sstream>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -33,6 +33,7 @@ constexpr int kMaxDepth = 16;
 
 std::vector<std::string> KnownKeys(const Descriptor& type) {
   std::vector<std::string> keys;
+  keys.reserve(static_cast<size_t>(type.field_count()));
   for (int i = 0; i < type.field_count(); ++i) keys.push_back(type.field(i)->name());
   return keys;
 }
@@ -191,8 +192,8 @@ absl::Status LoadYaml(const std::string& path, Message* config) {
   // Reading is what finds out that the path is a directory.
   if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
   if (errno != 0 || !file.is_open()) {
-    return absl::NotFoundError(
-        absl::StrCat("configuration file '", path, "' can't be read: ", std::strerror(errno)));
+    return absl::NotFoundError(absl::StrCat("configuration file '", path, "' can't be read: ",
+                                            std::generic_category().message(errno)));
   }
   return ParseYaml(text.str(), path, config);
 }

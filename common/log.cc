@@ -20,7 +20,7 @@
 namespace restante {
 namespace {
 
-constexpr size_t kWriteOctets = 64 * 1024;
+constexpr size_t kWriteOctets = 65536;
 
 void WriteAll(absl::string_view octets) {
   while (!octets.empty()) {

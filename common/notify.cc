@@ -2,7 +2,7 @@
 
 #include <systemd/sd-daemon.h>
 
-#include <cstring>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -14,7 +14,8 @@ namespace {
 void Send(const std::string& state) {
   const int result = sd_notify(0, state.c_str());
   if (result < 0) {
-    LogWarning("notify", "Can't tell the supervisor", {{"error", std::strerror(-result)}});
+    LogWarning("notify", "Can't tell the supervisor",
+               {{"error", std::generic_category().message(-result)}});
   }
 }
 

@@ -66,7 +66,7 @@ absl::Status Configure(const Options& options, google::protobuf::Message* config
   for (const std::string& assignment : options.overrides) {
     if (absl::Status status = ApplyOverride(assignment, config); !status.ok()) return status;
   }
-  const absl::Status status = check();
+  absl::Status status = check();
   if (status.ok() || options.config_file.empty()) return status;
   return absl::Status(status.code(), absl::StrCat(options.config_file, ": ", status.message()));
 }

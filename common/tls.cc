@@ -6,9 +6,9 @@
 #include <openssl/x509.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -44,7 +44,9 @@ absl::Status CheckReadable(absl::string_view kind, const std::string& path) {
   errno = 0;
   std::ifstream file(path);
   if (!file || file.peek() == std::ifstream::traits_type::eof()) {
-    return FileError(kind, path, errno != 0 ? std::strerror(errno) : "the file is empty");
+    return FileError(
+        kind, path,
+        errno != 0 ? std::generic_category().message(errno) : std::string("the file is empty"));
   }
   return absl::OkStatus();
 }
