@@ -1,0 +1,174 @@
+#include "plugins/lmtpd/command.h"
+
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+
+namespace restante::lmtp {
+namespace {
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  return absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+std::string_view TrimLeft(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  return text;
+}
+
+std::string_view Trim(std::string_view text) {
+  text = TrimLeft(text);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+// The text up to the next space; takes it and the spaces behind off *text.
+std::string_view TakeWord(std::string_view* text) {
+  const std::string_view word = text->substr(0, text->find(' '));
+  *text = TrimLeft(text->substr(word.size()));
+  return word;
+}
+
+struct VerbName {
+  std::string_view name;
+  Verb verb;
+};
+
+constexpr VerbName kVerbs[] = {
+    {"MAIL", Verb::kMail},           {"RCPT", Verb::kRcpt},
+    {"DATA", Verb::kData},           {"LHLO", Verb::kLhlo},
+    {"QUIT", Verb::kQuit},           {"RSET", Verb::kRset},
+    {"BDAT", Verb::kBdat},           {"NOOP", Verb::kNoop},
+    {"VRFY", Verb::kVrfy},           {"HELP", Verb::kHelp},
+    {"EHLO", Verb::kOtherHello},     {"HELO", Verb::kOtherHello},
+    {"EXPN", Verb::kNotImplemented}, {"STARTTLS", Verb::kNotImplemented},
+    {"AUTH", Verb::kNotImplemented}, {"ETRN", Verb::kNotImplemented},
+    {"TURN", Verb::kNotImplemented}, {"XCLIENT", Verb::kNotImplemented},
+};
+
+// Digits alone. A number beyond 64 bits is the greatest one: too large in any case.
+std::optional<uint64_t> ParseOctets(std::string_view digits) {
+  uint64_t value = 0;
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  if (digits.empty() || stop != end) return std::nullopt;
+  if (error == std::errc::result_out_of_range) return std::numeric_limits<uint64_t>::max();
+  return value;
+}
+
+// Takes `FROM:` or `TO:`, in any case, and white space behind it, as sloppy clients
+// send it.
+bool TakeKeyword(std::string_view keyword, std::string_view* argument) {
+  if (!EqualsIgnoreCase(argument->substr(0, keyword.size()), keyword)) return false;
+  *argument = TrimLeft(argument->substr(keyword.size()));
+  return true;
+}
+
+// Takes a path that ends the argument or has a space behind it.
+std::optional<Path> TakePath(std::string_view* argument) {
+  size_t length = 0;
+  std::optional<Path> path = ParsePath(*argument, &length);
+  if (!path.has_value()) return path;
+  argument->remove_prefix(length);
+  if (!argument->empty() && argument->front() != ' ') return std::nullopt;
+  *argument = TrimLeft(*argument);
+  return path;
+}
+
+class MailParameters {
+ public:
+  explicit MailParameters(MailArguments* mail) : mail_(mail) {}
+
+  const Reply* Take(std::string_view parameter) {
+    const size_t equals = parameter.find('=');
+    const std::string_view key = parameter.substr(0, equals);
+    std::optional<std::string_view> value;
+    if (equals != std::string_view::npos) value = parameter.substr(equals + 1);
+    if (EqualsIgnoreCase(key, "SIZE")) return TakeSize(value);
+    if (EqualsIgnoreCase(key, "BODY")) return TakeBody(value);
+    if (EqualsIgnoreCase(key, "SMTPUTF8")) return TakeSmtpUtf8(value);
+    return &reply::kUnknownParameter;
+  }
+
+ private:
+  const Reply* TakeSize(std::optional<std::string_view> value) {
+    if (std::exchange(size_given_, true)) return &reply::kRepeatedParameter;
+    const std::optional<uint64_t> octets =
+        value.has_value() ? ParseOctets(*value) : std::nullopt;
+    if (!octets.has_value()) return &reply::kBadSize;
+    mail_->declared_octets = *octets;
+    return nullptr;
+  }
+
+  // Octets are taken as they are whatever BODY says, so its value isn't kept.
+  const Reply* TakeBody(std::optional<std::string_view> value) {
+    if (std::exchange(body_given_, true)) return &reply::kRepeatedParameter;
+    const bool known = value.has_value() && (EqualsIgnoreCase(*value, "7BIT") ||
+                                             EqualsIgnoreCase(*value, "8BITMIME"));
+    return known ? nullptr : &reply::kBadBody;
+  }
+
+  const Reply* TakeSmtpUtf8(std::optional<std::string_view> value) {
+    if (std::exchange(mail_->smtputf8, true)) return &reply::kRepeatedParameter;
+    return value.has_value() ? &reply::kBadSmtpUtf8 : nullptr;
+  }
+
+  MailArguments* mail_;
+  bool size_given_ = false;
+  bool body_given_ = false;
+};
+
+}  // namespace
+
+Command ParseCommand(std::string_view line) {
+  for (const char c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return {Verb::kBadCharacters, {}};
+  }
+  const std::string_view name = line.substr(0, line.find(' '));
+  const std::string_view argument = Trim(line.substr(name.size()));
+  for (const VerbName& known : kVerbs) {
+    if (EqualsIgnoreCase(name, known.name)) return {known.verb, argument};
+  }
+  return {Verb::kUnknown, argument};
+}
+
+const Reply* ParseMail(std::string_view argument, MailArguments* mail) {
+  if (!TakeKeyword("FROM:", &argument) || argument.empty() || argument.front() != '<') {
+    return &reply::kMailSyntax;
+  }
+  std::optional<Path> path = TakePath(&argument);
+  if (!path.has_value()) return &reply::kBadSender;
+  mail->sender = *std::move(path);
+  MailParameters parameters(mail);
+  while (!argument.empty()) {
+    if (const Reply* refused = parameters.Take(TakeWord(&argument))) return refused;
+  }
+  if (mail->sender.utf8 && !mail->smtputf8) return &reply::kSenderNeedsUtf8;
+  return nullptr;
+}
+
+const Reply* ParseRcpt(std::string_view argument, bool smtputf8, Path* recipient) {
+  if (!TakeKeyword("TO:", &argument) || argument.empty() || argument.front() != '<') {
+    return &reply::kRcptSyntax;
+  }
+  std::optional<Path> path = TakePath(&argument);
+  if (!path.has_value() || path->text.empty()) return &reply::kBadRecipient;
+  if (!argument.empty()) return &reply::kUnknownParameter;
+  if (path->utf8 && !smtputf8) return &reply::kRecipientNeedsUtf8;
+  if (path->literal) return &reply::kAddressLiteral;
+  *recipient = *std::move(path);
+  return nullptr;
+}
+
+const Reply* ParseBdat(std::string_view argument, BdatArguments* bdat) {
+  const std::optional<uint64_t> octets = ParseOctets(TakeWord(&argument));
+  if (!octets.has_value()) return &reply::kBdatSyntax;
+  bdat->octets = *octets;
+  bdat->last = EqualsIgnoreCase(argument, "LAST");
+  return argument.empty() || bdat->last ? nullptr : &reply::kBdatSyntax;
+}
+
+}  // namespace restante::lmtp

@@ -1,0 +1,58 @@
+// Takes connections on one address and hands them to workers.
+//
+// Belongs to one io_context, and is used on its thread only, but for Open().
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "asio/basic_socket_acceptor.hpp"
+#include "asio/generic/stream_protocol.hpp"
+#include "asio/io_context.hpp"
+#include "asio/steady_timer.hpp"
+#include "common/net.h"
+#include "plugins/lmtpd/connection.h"
+#include "plugins/lmtpd/unix_socket.h"
+#include "plugins/lmtpd/worker.h"
+
+namespace restante::lmtp {
+
+class Listener {
+ public:
+  // Whose io_context the next connection belongs to, and what is done with it then;
+  // `remote` is the client's address, for logs.
+  struct Taker {
+    std::function<Worker&()> choose;
+    std::function<void(Worker& worker, Socket socket, std::string remote)> take;
+  };
+
+  // Listens, but takes no connection before Start(). Errors name the address.
+  static absl::StatusOr<std::unique_ptr<Listener>> Open(asio::io_context& io,
+                                                        const ListenAddress& address,
+                                                        mode_t unix_mode);
+
+  void Start(Taker taker);
+  void Close();
+
+  // What was bound, with the port that it got.
+  const ListenAddress& address() const { return address_; }
+
+ private:
+  using Protocol = asio::generic::stream_protocol;
+  using Acceptor = asio::basic_socket_acceptor<Protocol>;
+
+  explicit Listener(asio::io_context& io) : acceptor_(io), retry_(io) {}
+
+  absl::Status Bind(const ListenAddress& address, mode_t unix_mode);
+  void Accept();
+
+  Acceptor acceptor_;
+  asio::steady_timer retry_;
+  ListenAddress address_;
+  std::unique_ptr<UnixSocketFile> file_;
+  Taker taker_;
+};
+
+}  // namespace restante::lmtp

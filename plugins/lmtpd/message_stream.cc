@@ -1,0 +1,153 @@
+#include "plugins/lmtpd/message_stream.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/memory/memory.h"
+#include "asio/async_result.hpp"
+#include "asio/post.hpp"
+#include "asio/use_awaitable.hpp"
+#include "common/grpc_status.h"
+
+namespace restante::lmtp {
+
+// What has happened on the stream, as the session's thread knows it. Shared with the
+// events under way to that thread, which may come after the session has gone.
+struct MessageStream::Events {
+  explicit Events(asio::any_io_executor executor) : executor(std::move(executor)) {}
+
+  const asio::any_io_executor executor;
+  bool writing = false;
+  std::optional<v1::DeliveryResult> result;
+  absl::AnyInvocable<void() &&> waiter;
+
+  void Wake() {
+    if (waiter) std::exchange(waiter, nullptr)();
+  }
+};
+
+// The reactor. Its hold stands for the MessageStream, which begins writes.
+class MessageStream::Call
+    : public grpc::ClientBidiReactor<v1::DeliverStreamRequest, v1::DeliverStreamResponse> {
+ public:
+  Call(MessageStreams& streams, std::shared_ptr<Events> events)
+      : streams_(streams), events_(std::move(events)) {}
+
+  void Open() {
+    {
+      absl::MutexLock lock(&streams_.mutex_);
+      ++streams_.calls_;
+    }
+    streams_.stub_->async()->DeliverStream(&context_, this);
+    AddHold();
+    StartRead(&response_);
+    StartCall();
+  }
+
+  void Write(v1::DeliveryPart part) {
+    const bool last = part.last();
+    *request_.add_parts() = std::move(part);
+    if (last) {
+      StartWriteLast(&request_, grpc::WriteOptions());
+    } else {
+      StartWrite(&request_);
+    }
+  }
+
+  void Cancel() { context_.TryCancel(); }
+
+  void OnWriteDone(bool /*ok*/) override {
+    request_ = v1::DeliverStreamRequest();
+    asio::post(events_->executor, [events = events_] {
+      events->writing = false;
+      events->Wake();
+    });
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok || response_.results().empty()) return;  // OnDone says why
+    Report(std::move(*response_.mutable_results(0)));
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    absl::Status error = FromGrpcStatus(status);
+    if (error.ok()) error = absl::UnavailableError("a stream ended without a result");
+    v1::DeliveryResult result;
+    *result.mutable_error() = ToRpcStatus(error);
+    Report(std::move(result));
+    // Last, for it lets ~MessageStreams go on.
+    MessageStreams& streams = streams_;
+    delete this;
+    absl::MutexLock lock(&streams.mutex_);
+    --streams.calls_;
+  }
+
+ private:
+  // The first report counts.
+  void Report(v1::DeliveryResult result) {
+    asio::post(events_->executor, [events = events_, result = std::move(result)]() mutable {
+      if (!events->result.has_value()) events->result = std::move(result);
+      events->Wake();
+    });
+  }
+
+  MessageStreams& streams_;
+  const std::shared_ptr<Events> events_;
+  grpc::ClientContext context_;
+  v1::DeliverStreamRequest request_;
+  v1::DeliverStreamResponse response_;
+};
+
+MessageStreams::MessageStreams(const std::shared_ptr<grpc::ChannelInterface>& channel)
+    : stub_(v1::DeliveryService::NewStub(channel)) {}
+
+MessageStreams::~MessageStreams() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(
+      +[](int* calls) { return *calls == 0; }, &calls_));
+}
+
+std::unique_ptr<MessageStream> MessageStreams::Open(asio::any_io_executor executor,
+                                                    DeadlineQueue& deadlines,
+                                                    std::chrono::milliseconds within) {
+  return absl::WrapUnique(new MessageStream(*this, std::move(executor), deadlines, within));
+}
+
+MessageStream::MessageStream(MessageStreams& streams, asio::any_io_executor executor,
+                             DeadlineQueue& deadlines, std::chrono::milliseconds within)
+    : events_(std::make_shared<Events>(std::move(executor))),
+      call_(new Call(streams, events_)),
+      within_(within),
+      deadline_(deadlines, [this] { Cancel(); }) {
+  call_->Open();
+}
+
+MessageStream::~MessageStream() {
+  call_->Cancel();
+  call_->RemoveHold();
+}
+
+asio::awaitable<bool> MessageStream::Write(v1::DeliveryPart part) {
+  while (events_->writing && !events_->result.has_value()) co_await AwaitEvent();
+  if (events_->result.has_value()) co_return false;
+  events_->writing = true;
+  call_->Write(std::move(part));
+  co_return true;
+}
+
+asio::awaitable<v1::DeliveryResult> MessageStream::Result() {
+  while (!events_->result.has_value()) co_await AwaitEvent();
+  co_return *events_->result;
+}
+
+asio::awaitable<void> MessageStream::AwaitEvent() {
+  deadline_.Set(within_);
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+      [this](auto handler) { events_->waiter = std::move(handler); }, asio::use_awaitable);
+  deadline_.Clear();
+}
+
+void MessageStream::Cancel() { call_->Cancel(); }
+
+}  // namespace restante::lmtp

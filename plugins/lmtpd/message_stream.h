@@ -1,0 +1,74 @@
+// A DeliverStream of its own for one message that is too large for the shared one, so
+// that gRPC's flow control for this message holds up this session alone: a part is
+// taken only once gRPC has let go of the one before.
+//
+// Used on one io_context's thread; callbacks of gRPC only post there.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "asio/any_io_executor.hpp"
+#include "asio/awaitable.hpp"
+#include "plugins/lmtpd/deadlines.h"
+#include "restante/v1/delivery.grpc.pb.h"
+
+namespace restante::lmtp {
+
+class MessageStream;
+
+// Opens them, on a connection apart from the shared stream's.
+class MessageStreams {
+ public:
+  explicit MessageStreams(const std::shared_ptr<grpc::ChannelInterface>& channel);
+  // Waits until gRPC has let go of all streams, which must have been destroyed.
+  ~MessageStreams();
+
+  // Waits longer than `within`, for a part to leave or for the result, end the stream.
+  std::unique_ptr<MessageStream> Open(asio::any_io_executor executor, DeadlineQueue& deadlines,
+                                      std::chrono::milliseconds within);
+
+ private:
+  friend class MessageStream;
+  const std::unique_ptr<v1::DeliveryService::Stub> stub_;
+  absl::Mutex mutex_;
+  int calls_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+class MessageStream {
+ public:
+  // Unless the message is complete this tells the storage service to forget it.
+  ~MessageStream();
+
+  // The next part; the first has the envelope. Returns once the part before has left.
+  // False if there is a result already, or will be none: Result() tells at once.
+  asio::awaitable<bool> Write(v1::DeliveryPart part);
+
+  // After the last part, or a Write that failed. An error if the stream broke.
+  asio::awaitable<v1::DeliveryResult> Result();
+
+  // Ends whatever waits, with an error.
+  void Cancel();
+
+ private:
+  friend class MessageStreams;
+  class Call;
+  struct Events;
+
+  MessageStream(MessageStreams& streams, asio::any_io_executor executor,
+                DeadlineQueue& deadlines, std::chrono::milliseconds within);
+
+  // Something has happened: a part has left, or there is a result.
+  asio::awaitable<void> AwaitEvent();
+
+  const std::shared_ptr<Events> events_;
+  // Deletes itself when gRPC is done with it, not before this has let go of its hold.
+  Call* const call_;
+  const std::chrono::milliseconds within_;
+  Deadline deadline_;
+};
+
+}  // namespace restante::lmtp

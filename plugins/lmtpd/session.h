@@ -1,0 +1,94 @@
+// One LMTP session: RFC 2033 over one connection, command by command. Parsing, the end
+// of the message, the way to the storage service and the connection are others'.
+//
+// Pipelining (RFC 2920): commands are carried out in their order, and replies leave
+// together when nothing more can be done without the client. Consecutive RCPTs that are
+// there already are one question to the storage service.
+//
+// Used on one io_context's thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "asio/awaitable.hpp"
+#include "plugins/lmtpd/connection.h"
+#include "plugins/lmtpd/transaction.h"
+
+namespace restante::lmtp {
+
+struct SessionSettings {
+  std::string hostname;
+  uint64_t max_message_octets = 0;
+  size_t max_recipients = 0;
+  int max_bad_commands = 0;
+  std::chrono::milliseconds command_timeout{0};
+  std::chrono::milliseconds data_timeout{0};
+};
+
+class Session {
+ public:
+  // `remote` is the client's address, for logs. Settings and storage must outlive it.
+  Session(Socket socket, std::string remote, const SessionSettings& settings,
+          StorageAccess& storage);
+
+  // Serves the client until it goes, or has to.
+  asio::awaitable<void> Run();
+
+  // Shutting down: no further transaction. One that is under way goes on.
+  void Drain();
+
+  // Shutting down, and out of patience: ends the session where it stands.
+  void Abort();
+
+ private:
+  // Sends what is to be said, then reads. False if the session has to end.
+  asio::awaitable<bool> Refill(std::chrono::milliseconds within);
+  asio::awaitable<void> AwaitCommand();
+
+  // The commands. Those that suspend take their argument by value.
+  asio::awaitable<void> CarryOut(Command command);
+  void Simple(const Command& command);
+  void Lhlo(std::string_view argument);
+  void Mail(std::string_view argument);
+  asio::awaitable<void> Rcpt();
+  asio::awaitable<void> Data();
+  asio::awaitable<void> Bdat(BdatArguments bdat);
+
+  // A run of RCPTs, in their order; those without `refused` are to be asked for.
+  struct RcptRun;
+  RcptRun TakeRcpts();
+
+  void BeginMessage();
+  asio::awaitable<void> FinishMessage();
+  void EndTransaction(absl::string_view why);
+
+  void Say(const Reply& reply) { AppendReply(&connection_.output(), reply); }
+  // For a command that can't be carried out: too many of them end the session.
+  void Refuse(const Reply& reply);
+  void CloseWith(const Reply& reply);
+  v1::ClientInfo ClientInfo() const;
+
+  Connection connection_;
+  const std::string remote_;
+  const SessionSettings& settings_;
+  StorageAccess& storage_;
+  const std::string id_;
+
+  bool greeted_ = false;  // LHLO was given
+  std::unique_ptr<Transaction> transaction_;
+  int transactions_ = 0;
+  int bad_commands_ = 0;
+
+  bool awaiting_command_ = false;
+  bool draining_ = false;
+  bool aborted_ = false;
+  // Nothing more is read; what is to be said still is.
+  bool closing_ = false;
+  // The client can't be reached any more.
+  bool lost_ = false;
+};
+
+}  // namespace restante::lmtp
