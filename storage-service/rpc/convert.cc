@@ -1,0 +1,233 @@
+#include "storage-service/rpc/convert.h"
+
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/config.h"
+#include "common/errors.h"
+#include "common/grpc_status.h"
+
+namespace restante::rpc {
+
+absl::Status InvalidRequest(absl::string_view message) {
+  return MakeError(v1::ERROR_REASON_INVALID_REQUEST, message);
+}
+
+absl::StatusOr<uint32_t> Limit(absl::string_view field, uint32_t value, uint32_t otherwise,
+                               uint32_t most) {
+  if (value > most) {
+    return InvalidRequest(absl::StrCat(field, ": ", value, " is more than ", most));
+  }
+  return value == 0 ? otherwise : value;
+}
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  google::protobuf::Timestamp timestamp;
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  timestamp.set_seconds(seconds);
+  timestamp.set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  return timestamp;
+}
+
+store::ClientInfo FromProto(const v1::ClientInfo& client) {
+  return {.remote_address = client.remote_address(),
+          .protocol = client.protocol(),
+          .tls = client.tls(),
+          .request_id = client.request_id()};
+}
+
+store::Credential FromProto(const v1::Credential& credential) {
+  if (credential.credential_case() == v1::Credential::kCryptHash) {
+    return store::CryptHash{credential.crypt_hash()};
+  }
+  return store::Password{credential.password()};
+}
+
+store::NewAccount FromProto(const v1::CreateAccountRequest& request) {
+  return {.address = request.address(),
+          .credential = FromProto(request.credential()),
+          .quota_octets = request.quota_octets()};
+}
+
+store::NewAccount FromProto(const v1::ImportEntry& entry) {
+  return {.address = entry.address(),
+          .credential = FromProto(entry.credential()),
+          .quota_octets = entry.quota_octets()};
+}
+
+absl::StatusOr<store::AccountChange> ChangeOf(const v1::UpdateAccountRequest& request) {
+  store::AccountChange change;
+  for (const std::string& path : request.update_mask().paths()) {
+    if (path == "disabled") {
+      change.disabled = request.account().disabled();
+    } else if (path == "quota_octets") {
+      change.quota_octets = request.account().quota_octets();
+    } else {
+      return InvalidRequest(absl::StrCat("update_mask: \"", path,
+                                         "\" can't be changed; \"disabled\" and "
+                                         "\"quota_octets\" can"));
+    }
+  }
+  if (request.update_mask().paths().empty()) {
+    return InvalidRequest("update_mask: names no field to change");
+  }
+  return change;
+}
+
+void ToProto(const store::AccountInfo& account, v1::Account* out) {
+  out->set_account_id(account.id.ToHex());
+  out->set_address(account.address);
+  out->set_disabled(account.disabled);
+  out->set_quota_octets(account.quota_octets);
+  out->set_used_octets(account.used_octets);
+  out->set_message_count(account.message_count);
+  *out->mutable_created() = ToTimestamp(account.created);
+}
+
+void ToProto(const store::MailboxStatus& status, v1::MailboxStatus* out) {
+  out->set_mailbox_id(status.id.ToHex());
+  out->set_name(status.name);
+  out->set_uidvalidity(status.uidvalidity);
+  out->set_uid_next(status.uid_next);
+  out->set_highest_modseq(status.highest_modseq);
+  out->set_message_count(status.message_count);
+  out->set_octets(status.octets);
+}
+
+void ToProto(store::MessageRow row, v1::MessageRow* out) {
+  out->set_uid(row.uid);
+  out->set_modseq(row.modseq);
+  out->set_guid(row.guid.ToHex());
+  out->set_uidl(std::move(row.uidl));
+  out->set_octets(row.octets);
+  out->set_header_octets(row.header_octets);
+  *out->mutable_internal_date() = ToTimestamp(row.internal_date);
+  *out->mutable_save_date() = ToTimestamp(row.save_date);
+  for (std::string& flag : row.flags) out->add_flags(std::move(flag));
+  out->set_has_dot_line(row.has_dot_line);
+}
+
+absl::StatusOr<std::vector<store::ReadPart>> FromProto(
+    const google::protobuf::RepeatedPtrField<v1::ReadPart>& parts) {
+  constexpr int kMostParts = 1024;
+  if (parts.empty() || parts.size() > kMostParts) {
+    return InvalidRequest(
+        absl::StrCat("parts: ", parts.size(), " of them; 1 to ", kMostParts, " are taken"));
+  }
+  std::vector<store::ReadPart> out;
+  out.reserve(parts.size());
+  for (const v1::ReadPart& part : parts) {
+    store::ReadPart& read = out.emplace_back();
+    read.uid = part.uid();
+    if (part.has_top()) {
+      read.part = store::TopPart{.body_lines = part.top().body_lines()};
+    } else if (part.has_range()) {
+      read.part =
+          store::RangePart{.offset = part.range().offset(), .length = part.range().length()};
+    }
+  }
+  return out;
+}
+
+void ToProto(store::ReadPiece piece, v1::ReadPiece* out) {
+  out->set_part(piece.part);
+  out->set_data(std::move(piece.data));
+  out->set_last(piece.last);
+  if (!piece.error.ok()) *out->mutable_error() = ToRpcStatus(piece.error);
+}
+
+namespace {
+
+void AddRows(std::vector<store::MaildropRow> rows,
+             google::protobuf::RepeatedPtrField<v1::MaildropRow>* out) {
+  out->Reserve(static_cast<int>(rows.size()));
+  for (store::MaildropRow& row : rows) {
+    v1::MaildropRow* added = out->Add();
+    added->set_uid(row.uid);
+    added->set_octets(row.octets);
+    added->set_uidl(std::move(row.uidl));
+    added->set_has_dot_line(row.has_dot_line);
+  }
+}
+
+}  // namespace
+
+void ToProto(store::OpenedMaildrop opened, v1::MaildropSession* session,
+             google::protobuf::RepeatedPtrField<v1::MaildropRow>* rows) {
+  session->set_session_token(std::move(opened.session_token));
+  session->set_fencing_token(opened.fencing_token);
+  session->set_address(std::move(opened.address));
+  session->set_uidvalidity(opened.uidvalidity);
+  session->set_uid_next(opened.uid_next);
+  session->set_highest_modseq(opened.highest_modseq);
+  session->set_message_count(opened.message_count);
+  session->set_octets(opened.octets);
+  if (opened.lease > absl::ZeroDuration()) {
+    *session->mutable_lease() = restante::ToProto(opened.lease);
+  }
+  AddRows(std::move(opened.rows), rows);
+}
+
+void ToProto(store::MaildropRowPage page, v1::RowsResponse* out) {
+  AddRows(std::move(page.rows), out->mutable_rows());
+  out->set_end(page.end);
+}
+
+std::vector<store::UidRange> FromProto(
+    const google::protobuf::RepeatedPtrField<v1::UidRange>& ranges) {
+  std::vector<store::UidRange> out;
+  out.reserve(ranges.size());
+  for (const v1::UidRange& range : ranges) out.push_back({range.first(), range.last()});
+  return out;
+}
+
+std::vector<std::string> FromProto(google::protobuf::RepeatedPtrField<std::string> strings) {
+  return {std::make_move_iterator(strings.begin()), std::make_move_iterator(strings.end())};
+}
+
+store::Envelope FromProto(v1::Envelope envelope) {
+  return {.sender = std::move(*envelope.mutable_sender()),
+          .recipients = FromProto(std::move(*envelope.mutable_recipients())),
+          .smtputf8 = envelope.smtputf8(),
+          .declared_octets = envelope.declared_octets(),
+          .delivery_id = std::move(*envelope.mutable_delivery_id()),
+          .client = FromProto(envelope.client())};
+}
+
+void ToProto(const std::vector<store::RecipientResult>& results, v1::DeliverResponse* out) {
+  for (const store::RecipientResult& result : results) {
+    v1::RecipientResult* added = out->add_results();
+    *added->mutable_status() = ToRpcStatus(result.status);
+    if (!result.status.ok()) continue;
+    added->set_mailbox_id(result.mailbox.ToHex());
+    added->set_uidvalidity(result.uidvalidity);
+    added->set_uid(result.uid);
+    added->set_guid(result.guid.ToHex());
+  }
+}
+
+void ToProto(const std::vector<absl::Status>& statuses, v1::CheckRecipientsResponse* out) {
+  for (const absl::Status& status : statuses) *out->add_statuses() = ToRpcStatus(status);
+}
+
+void ToProto(store::VerifyFinding finding, v1::VerifyFinding* out) {
+  out->set_severity(finding.is_error ? v1::VerifyFinding::SEVERITY_ERROR
+                                     : v1::VerifyFinding::SEVERITY_NOTE);
+  out->set_where(std::move(finding.where));
+  out->set_message(std::move(finding.message));
+}
+
+void ToProto(const store::VerifySummary& summary, v1::VerifySummary* out) {
+  out->set_accounts(summary.accounts);
+  out->set_mailboxes(summary.mailboxes);
+  out->set_messages(summary.messages);
+  out->set_octets(summary.octets);
+  out->set_bodies(summary.bodies);
+  out->set_errors(summary.errors);
+  out->set_notes(summary.notes);
+}
+
+}  // namespace restante::rpc

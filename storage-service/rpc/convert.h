@@ -1,0 +1,63 @@
+// Between the contract's messages and the store's values, field by field. Nothing
+// is judged here but what the store's types can't hold: an error is always
+// INVALID_REQUEST and names the field.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "restante/v1/accounts.pb.h"
+#include "restante/v1/admin.pb.h"
+#include "restante/v1/delivery.pb.h"
+#include "restante/v1/maildrop.pb.h"
+#include "restante/v1/messages.pb.h"
+#include "restante/v1/types.pb.h"
+#include "storage-service/store/store.h"
+
+namespace restante::rpc {
+
+absl::Status InvalidRequest(absl::string_view message);
+
+// `value`, or `otherwise` when it is 0; more than `most` is an error.
+absl::StatusOr<uint32_t> Limit(absl::string_view field, uint32_t value, uint32_t otherwise,
+                               uint32_t most);
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time);
+
+store::ClientInfo FromProto(const v1::ClientInfo& client);
+
+// Accounts. A credential that is absent becomes an empty password, which the
+// store refuses.
+store::Credential FromProto(const v1::Credential& credential);
+store::NewAccount FromProto(const v1::CreateAccountRequest& request);
+store::NewAccount FromProto(const v1::ImportEntry& entry);
+absl::StatusOr<store::AccountChange> ChangeOf(const v1::UpdateAccountRequest& request);
+void ToProto(const store::AccountInfo& account, v1::Account* out);
+
+// Mailboxes and messages.
+void ToProto(const store::MailboxStatus& status, v1::MailboxStatus* out);
+void ToProto(store::MessageRow row, v1::MessageRow* out);
+absl::StatusOr<std::vector<store::ReadPart>> FromProto(
+    const google::protobuf::RepeatedPtrField<v1::ReadPart>& parts);
+void ToProto(store::ReadPiece piece, v1::ReadPiece* out);
+
+// Maildrops.
+void ToProto(store::OpenedMaildrop opened, v1::MaildropSession* session,
+             google::protobuf::RepeatedPtrField<v1::MaildropRow>* rows);
+void ToProto(store::MaildropRowPage page, v1::RowsResponse* out);
+std::vector<store::UidRange> FromProto(
+    const google::protobuf::RepeatedPtrField<v1::UidRange>& ranges);
+
+// Deliveries.
+store::Envelope FromProto(v1::Envelope envelope);
+void ToProto(const std::vector<store::RecipientResult>& results, v1::DeliverResponse* out);
+void ToProto(const std::vector<absl::Status>& statuses, v1::CheckRecipientsResponse* out);
+std::vector<std::string> FromProto(google::protobuf::RepeatedPtrField<std::string> strings);
+
+// Verification.
+void ToProto(store::VerifyFinding finding, v1::VerifyFinding* out);
+void ToProto(const store::VerifySummary& summary, v1::VerifySummary* out);
+
+}  // namespace restante::rpc

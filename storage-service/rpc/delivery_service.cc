@@ -1,0 +1,59 @@
+#include "storage-service/rpc/delivery_service.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "storage-service/rpc/convert.h"
+#include "storage-service/rpc/delivery_calls.h"
+#include "storage-service/rpc/unary_call.h"
+
+namespace restante::rpc {
+namespace {
+
+Task<absl::Status> DeliverMessage(ServiceContext* context, const v1::DeliverRequest* request,
+                                  v1::DeliverResponse* response) {
+  if (request->message().size() > kMostUnaryMessageOctets) {
+    absl::Status status = MakeError(
+        v1::ERROR_REASON_TOO_LARGE,
+        absl::StrCat("message: ", request->message().size(), " octets; Deliver takes ",
+                     kMostUnaryMessageOctets, ", DeliverStream more"));
+    SetErrorMetadata(status, "limit_octets", absl::StrCat(kMostUnaryMessageOctets));
+    co_return status;
+  }
+  store::Envelope envelope = FromProto(request->envelope());
+  auto delivery = co_await context->store.deliveries().Begin(std::move(envelope));
+  absl::Status status = delivery.status();
+  if (status.ok() && !request->message().empty()) {
+    std::string message = request->message();
+    status = co_await (*delivery)->Append(std::move(message));
+  }
+  if (!status.ok()) {
+    if (ConcernsWholeDelivery(status)) co_return status;
+    context->NoteResult("Deliver", request->envelope().client().request_id(), status);
+    FailAll(status, request->envelope().recipients_size(), response);
+    co_return absl::OkStatus();
+  }
+  auto results = co_await (*delivery)->Finish();
+  NoteResults(*context, "Deliver", request->envelope().client().request_id(), results);
+  ToProto(results, response);
+  co_return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* DeliveryService::Deliver(grpc::CallbackServerContext* call,
+                                                   const v1::DeliverRequest* request,
+                                                   v1::DeliverResponse* response) {
+  return RunUnary(context_, call, "Deliver", request->envelope().client().request_id(),
+                  DeliverMessage(&context_, request, response));
+}
+
+grpc::ServerUnaryReactor* DeliveryService::CheckRecipients(
+    grpc::CallbackServerContext* call, const v1::CheckRecipientsRequest* request,
+    v1::CheckRecipientsResponse* response) {
+  return RunUnary(context_, call, "CheckRecipients", "",
+                  rpc::CheckRecipients(&context_.store.deliveries(), request, response));
+}
+
+}  // namespace restante::rpc

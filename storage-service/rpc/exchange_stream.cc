@@ -1,0 +1,170 @@
+#include "storage-service/rpc/exchange_stream.h"
+
+#include <utility>
+
+#include "storage-service/rpc/convert.h"
+#include "storage-service/rpc/maildrop_calls.h"
+
+namespace restante::rpc {
+namespace {
+
+// The session that an operation belongs to; empty for those that open one.
+std::string SessionOf(const v1::Operation& operation) {
+  switch (operation.operation_case()) {
+    case v1::Operation::kResume:
+      return operation.resume().session_token();
+    case v1::Operation::kRows:
+      return operation.rows().session_token();
+    case v1::Operation::kCommit:
+      return operation.commit().session_token();
+    case v1::Operation::kClose:
+      return operation.close().session_token();
+    default:
+      return {};
+  }
+}
+
+struct Description {
+  absl::string_view method;
+  std::string request_id;
+};
+
+Description Describe(const v1::Operation& operation) {
+  switch (operation.operation_case()) {
+    case v1::Operation::kLogin:
+      return {"Exchange.Login", operation.login().client().request_id()};
+    case v1::Operation::kOpen:
+      return {"Exchange.Open", operation.open().client().request_id()};
+    case v1::Operation::kResume:
+      return {"Exchange.Resume", ""};
+    case v1::Operation::kRows:
+      return {"Exchange.Rows", ""};
+    case v1::Operation::kCommit:
+      return {"Exchange.Commit", ""};
+    case v1::Operation::kClose:
+      return {"Exchange.Close", ""};
+    default:
+      return {"Exchange", ""};
+  }
+}
+
+}  // namespace
+
+void ExchangeStream::Serve(AsyncExchange& service, ServiceContext& context, StreamSet& streams,
+                           grpc::ServerCompletionQueue* queue, StreamLimits limits) {
+  const std::shared_ptr<ExchangeStream> stream(
+      new ExchangeStream(service, context, streams, queue, limits));
+  stream->AwaitCall([&](grpc::ServerContext* call, Stream* rpc, Completion* tag) {
+    service.RequestExchange(call, rpc, queue, queue, tag);
+  });
+}
+
+ExchangeStream::ExchangeStream(AsyncExchange& service, ServiceContext& context,
+                               StreamSet& streams, grpc::ServerCompletionQueue* queue,
+                               StreamLimits limits)
+    : BatchedStream(context, streams, limits),
+      service_(service),
+      queue_(queue),
+      limits_(limits),
+      maildrops_(context.store.maildrops()) {}
+
+void ExchangeStream::OnCall() {
+  Serve(service_, context_, streams_, queue_, limits_);
+  context_.counters.exchange_streams.fetch_add(1, std::memory_order_relaxed);
+  lease_ = maildrops_.BeginLease();
+}
+
+void ExchangeStream::OnItem(v1::ExchangeRequest& message, int index) {
+  v1::Operation operation = std::move(*message.mutable_operations(index));
+  const std::string token = SessionOf(operation);
+  if (!token.empty()) {
+    absl::MutexLock lock(&sessions_mutex_);
+    const auto [session, idle] = sessions_.try_emplace(token);
+    if (!idle) {
+      session->second.push_back(std::move(operation));
+      return;
+    }
+  }
+  Spawn(Run(Self(), std::move(operation)));
+}
+
+Task<void> ExchangeStream::Run(std::shared_ptr<ExchangeStream> self, v1::Operation operation) {
+  const std::string token = SessionOf(operation);
+  do {
+    v1::Result result = co_await self->Execute(&operation);
+    const bool delivered = self->Finished(1, &result);
+    if (!delivered) self->CloseIfOpened(result);
+  } while (self->TakeNext(token, &operation));
+}
+
+Task<v1::Result> ExchangeStream::Execute(v1::Operation* operation) {
+  const Description description = Describe(*operation);
+  v1::Result result;
+  absl::Status status;
+  std::string token;
+  switch (operation->operation_case()) {
+    case v1::Operation::kLogin:
+      status = co_await Login(&maildrops_, lease_, operation->mutable_login(),
+                              result.mutable_login());
+      break;
+    case v1::Operation::kOpen:
+      status =
+          co_await Open(&maildrops_, lease_, operation->mutable_open(), result.mutable_open());
+      break;
+    case v1::Operation::kResume:
+      token = operation->resume().session_token();
+      status = co_await maildrops_.Resume(lease_, std::move(token));
+      result.mutable_resume();
+      break;
+    case v1::Operation::kRows:
+      status = co_await Rows(&maildrops_, operation->mutable_rows(), result.mutable_rows());
+      break;
+    case v1::Operation::kCommit:
+      status =
+          co_await Commit(&maildrops_, operation->mutable_commit(), result.mutable_commit());
+      break;
+    case v1::Operation::kClose:
+      status = maildrops_.Close(operation->close().session_token());
+      result.mutable_close();
+      break;
+    case v1::Operation::OPERATION_NOT_SET:
+      status = InvalidRequest("operation: none is set that this service knows");
+      break;
+  }
+  context_.NoteResult(description.method, description.request_id, status);
+  if (!status.ok()) *result.mutable_error() = ToRpcStatus(status);
+  result.set_id(operation->id());
+  co_return result;
+}
+
+bool ExchangeStream::TakeNext(const std::string& token, v1::Operation* operation) {
+  if (token.empty()) return false;
+  absl::MutexLock lock(&sessions_mutex_);
+  const auto session = sessions_.find(token);
+  if (session->second.empty()) {
+    sessions_.erase(session);
+    return false;
+  }
+  *operation = std::move(session->second.front());
+  session->second.pop_front();
+  return true;
+}
+
+// A session whose token never reached anybody would hold its maildrop for nothing.
+void ExchangeStream::CloseIfOpened(const v1::Result& result) {
+  const v1::MaildropSession& session =
+      result.has_login() ? result.login().session() : result.open().session();
+  if (!session.session_token().empty()) {
+    maildrops_.Close(session.session_token()).IgnoreError();
+  }
+}
+
+void ExchangeStream::OnOver(std::deque<Batch> undelivered) {
+  for (const Batch& batch : undelivered) {
+    for (const v1::Result& result : batch.response.results()) CloseIfOpened(result);
+  }
+  maildrops_.EndLease(lease_);
+  context_.counters.exchange_streams.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace restante::rpc

@@ -1,0 +1,74 @@
+// One front-end's Exchange stream: carries out the operations of all its sessions
+// and is their lease. Operations of one session follow one another; a login, which
+// belongs to no session yet, starts when it is met, so that it sees every Close that
+// came before it and completed at once, as they do.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "restante/v1/maildrop.grpc.pb.h"
+#include "storage-service/async/task.h"
+#include "storage-service/rpc/batched_stream.h"
+
+namespace restante::rpc {
+
+// The service whose Exchange is served from a queue, all else by callbacks.
+using AsyncExchange = v1::MaildropService::WithAsyncMethod_Exchange<
+    v1::MaildropService::WithCallbackMethod_Login<v1::MaildropService::WithCallbackMethod_Open<
+        v1::MaildropService::WithCallbackMethod_Rows<
+            v1::MaildropService::WithCallbackMethod_Commit<
+                v1::MaildropService::WithCallbackMethod_Close<
+                    v1::MaildropService::WithCallbackMethod_Renew<
+                        v1::MaildropService::Service>>>>>>>;
+
+class ExchangeStream final : public BatchedStream<ExchangeStream, v1::ExchangeRequest,
+                                                  v1::ExchangeResponse, v1::Result> {
+ public:
+  // Waits for a call, and then for the next one with another object, for as long
+  // as the server runs.
+  static void Serve(AsyncExchange& service, ServiceContext& context, StreamSet& streams,
+                    grpc::ServerCompletionQueue* queue, StreamLimits limits);
+
+  static int Items(const v1::ExchangeRequest& message) { return message.operations_size(); }
+  static void Append(v1::Result result, v1::ExchangeResponse* response) {
+    *response->add_results() = std::move(result);
+  }
+
+ private:
+  ExchangeStream(AsyncExchange& service, ServiceContext& context, StreamSet& streams,
+                 grpc::ServerCompletionQueue* queue, StreamLimits limits);
+
+  void OnCall() override;
+  void OnItem(v1::ExchangeRequest& message, int index) override;
+  void OnOver(std::deque<Batch> undelivered) override;
+
+  std::shared_ptr<ExchangeStream> Self() {
+    return std::static_pointer_cast<ExchangeStream>(shared_from_this());
+  }
+
+  // Carries out an operation and those that were queued behind it for its session.
+  static Task<void> Run(std::shared_ptr<ExchangeStream> self, v1::Operation operation);
+  Task<v1::Result> Execute(v1::Operation* operation);
+  void CloseIfOpened(const v1::Result& result);
+
+  // The next operation for this session; false: none, the session is idle.
+  bool TakeNext(const std::string& token, v1::Operation* operation)
+      ABSL_LOCKS_EXCLUDED(sessions_mutex_);
+
+  AsyncExchange& service_;
+  grpc::ServerCompletionQueue* const queue_;
+  const StreamLimits limits_;
+  store::Maildrops& maildrops_;
+  store::LeaseId lease_ = 0;
+
+  absl::Mutex sessions_mutex_;
+  // Sessions with an operation under way, and what waits behind it.
+  absl::flat_hash_map<std::string, std::deque<v1::Operation>> sessions_
+      ABSL_GUARDED_BY(sessions_mutex_);
+};
+
+}  // namespace restante::rpc

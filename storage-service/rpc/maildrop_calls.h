@@ -1,0 +1,24 @@
+// The operations of MaildropService, once for both ways in which they come: in the
+// messages of Exchange and as unary calls (with kUnaryLease).
+//
+// Requests and responses stay where they are until the task is complete; strings
+// of the request are moved out. The response is filled in only on success.
+#pragma once
+
+#include "absl/status/status.h"
+#include "restante/v1/maildrop.pb.h"
+#include "storage-service/async/task.h"
+#include "storage-service/store/maildrops.h"
+
+namespace restante::rpc {
+
+Task<absl::Status> Login(store::Maildrops* maildrops, store::LeaseId lease,
+                         v1::LoginRequest* request, v1::LoginResponse* response);
+Task<absl::Status> Open(store::Maildrops* maildrops, store::LeaseId lease,
+                        v1::OpenRequest* request, v1::OpenResponse* response);
+Task<absl::Status> Rows(store::Maildrops* maildrops, v1::RowsRequest* request,
+                        v1::RowsResponse* response);
+Task<absl::Status> Commit(store::Maildrops* maildrops, v1::CommitRequest* request,
+                          v1::CommitResponse* response);
+
+}  // namespace restante::rpc

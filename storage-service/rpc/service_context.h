@@ -1,0 +1,75 @@
+// What all services share: the store, the count of what is under way, and figures.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "storage-service/store/store.h"
+
+namespace restante::rpc {
+
+// Counts work that uses the store, so that the store is closed after the last of
+// it: a call may be over for gRPC while its task still runs. Thread-safe.
+class WorkTracker {
+ public:
+  // Holds the work open; moved along with it.
+  class Hold {
+   public:
+    Hold() = default;
+    explicit Hold(WorkTracker* tracker);
+    Hold(Hold&& other) noexcept : tracker_(std::exchange(other.tracker_, nullptr)) {}
+    Hold& operator=(Hold&& other) noexcept {
+      std::swap(tracker_, other.tracker_);
+      return *this;
+    }
+    ~Hold();
+
+   private:
+    WorkTracker* tracker_ = nullptr;
+  };
+
+  Hold Begin() { return Hold(this); }
+
+  // Blocks until nothing is under way.
+  void AwaitIdle();
+
+ private:
+  absl::Mutex mutex_;
+  int64_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+struct Counters {
+  std::atomic<uint64_t> calls{0};             // without the two streams' messages
+  std::atomic<uint64_t> failed_calls{0};      // and failed results inside streams
+  std::atomic<uint64_t> service_failures{0};  // of those, the service's own fault
+  std::atomic<uint64_t> stream_messages_received{0};
+  std::atomic<uint64_t> stream_messages_sent{0};
+  std::atomic<uint64_t> stream_operations{0};
+  std::atomic<uint64_t> read_frames{0};
+  std::atomic<int64_t> exchange_streams{0};
+  std::atomic<int64_t> deliver_streams{0};
+
+  std::map<std::string, double> Values() const;
+};
+
+struct ServiceContext {
+  explicit ServiceContext(store::Store& store) : store(store) {}
+
+  store::Store& store;
+  WorkTracker work;
+  Counters counters;
+
+  // Counts a failed call or operation and logs it: what is the service's fault for
+  // the operator, what is the client's for whoever debugs. Nothing for OK.
+  void NoteResult(absl::string_view method, absl::string_view request_id,
+                  const absl::Status& status);
+};
+
+}  // namespace restante::rpc
