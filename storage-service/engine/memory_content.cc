@@ -56,7 +56,7 @@ absl::StatusOr<std::string> MemoryContent::ReadBody(const BodyId& body, uint64_t
                                                     size_t length) const {
   std::string data;
   if (const auto found = bodies_.find(body); found != bodies_.end()) {
-    while (length > 0) {
+    while (length > 0 && offset / Engine::kChunkOctets <= UINT32_MAX) {
       const auto chunk =
           found->second.chunks.find(static_cast<uint32_t>(offset / Engine::kChunkOctets));
       const size_t skip = offset % Engine::kChunkOctets;

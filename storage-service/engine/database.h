@@ -1,0 +1,58 @@
+// RocksDB opened as this engine uses it: its options, its column families, and
+// the count of how often it was opened.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "rocksdb/db.h"
+#include "storage-service/engine/engine.h"
+#include "storage-service/engine/engine_options.h"
+#include "storage-service/engine/store_directory.h"
+
+namespace restante::engine {
+
+class Database {
+ public:
+  enum class Recovery {
+    kRefuseDamage,     // only a torn last record may be missing
+    kToLastGoodPoint,  // drop what is behind the first defect
+  };
+
+  // Creates the store if there is none, unless it is to be recovered.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
+                                                        const EngineOptions& options,
+                                                        Recovery recovery);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  rocksdb::DB& db() const { return *db_; }
+  // Where a shard's keys are.
+  rocksdb::ColumnFamilyHandle* shards(ShardId::Kind kind) const {
+    return kind == ShardId::Kind::kMailbox ? messages_ : state_;
+  }
+  rocksdb::ColumnFamilyHandle* bodies() const { return bodies_; }
+  uint64_t epoch() const { return epoch_; }
+
+ private:
+  Database(StoreDirectory directory, std::unique_ptr<rocksdb::Env> env);
+
+  absl::Status CountOpening();
+
+  // In this order: RocksDB goes first, then its environment, then the lock.
+  StoreDirectory directory_;
+  std::unique_ptr<rocksdb::Env> env_;  // null: the machine's
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> families_;  // destroyed through db_
+  rocksdb::ColumnFamilyHandle* engine_ = nullptr;       // RocksDB's "default"
+  rocksdb::ColumnFamilyHandle* state_ = nullptr;
+  rocksdb::ColumnFamilyHandle* messages_ = nullptr;
+  rocksdb::ColumnFamilyHandle* bodies_ = nullptr;
+  uint64_t epoch_ = 0;
+};
+
+}  // namespace restante::engine

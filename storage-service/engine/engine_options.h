@@ -1,0 +1,57 @@
+// How much memory and how many threads an engine on RocksDB may use. The defaults
+// suit a machine with two cores; docs/storage-format.md says why each is as it is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/time/time.h"
+
+namespace rocksdb {
+class FileSystem;
+}
+
+namespace restante::engine {
+
+struct EngineOptions {
+  // Memory: RocksDB's cache of blocks, indexes and filters; all its memtables
+  // together; and commits that wait for the writer (further ones are OVERLOADED).
+  // What a memtable holds above its share stalls the writer, never a caller.
+  size_t block_cache_octets = size_t{64} << 20;
+  size_t write_buffer_octets = size_t{64} << 20;
+  size_t queue_octets = size_t{64} << 20;
+  size_t queue_commits = 65'536;
+
+  // The writer puts no more than this into one write, unless one call is larger.
+  size_t batch_octets = size_t{16} << 20;
+
+  // Shards whose version the writer remembers.
+  size_t cached_versions = 65'536;
+
+  // Threads that wait for the disk on behalf of reads, and reads that may wait
+  // for a thread (further ones are OVERLOADED).
+  int reader_threads = 2;
+  size_t queued_reads = 65'536;
+
+  // RocksDB's own threads for flushes and compactions, and the files it keeps
+  // open at a time.
+  int background_jobs = 2;
+  int open_files = 512;
+
+  // A blob file is rewritten as a whole when half of it is garbage.
+  uint64_t blob_file_octets = uint64_t{64} << 20;
+
+  // After a failed write, how long until the store is asked whether it works
+  // again; calls in between fail at once.
+  absl::Duration resume_interval = absl::Milliseconds(100);
+
+  // Null: the machine's. For tests.
+  std::shared_ptr<rocksdb::FileSystem> file_system;
+
+  // For tests only, which show what would be lost: commits are acknowledged
+  // before they are durable.
+  bool sync_commits = true;
+};
+
+}  // namespace restante::engine
