@@ -64,9 +64,10 @@ install_packages() {
   fi
   local status=0
   {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update &&
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -o DPkg::Lock::Timeout=300 update &&
       as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l \
-        apt-get install -y --no-install-recommends "${missing[@]}"
+        apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
   } >&2 </dev/null || status=$?
   if [[ $guarded ]]; then as_root rm -f "$policy"; fi
   if ((status != 0)); then
