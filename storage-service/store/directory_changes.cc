@@ -181,8 +181,8 @@ Task<absl::Status> Directory::FinishDeletion(AccountId account, std::string addr
   // Last: it is what knows the mailboxes.
   const absl::Status erased = co_await records_->Erase(account);
   if (!erased.ok()) co_return erased;
-  const absl::Status forgotten = co_await addresses_->FinishDeletion(
-      AddressMap::Deletion{account, std::move(address), slice});
+  AddressMap::Deletion deletion{account, std::move(address), slice};
+  const absl::Status forgotten = co_await addresses_->FinishDeletion(std::move(deletion));
   co_return forgotten;
 }
 

@@ -24,11 +24,13 @@ PasswordPool::PasswordPool(const PasswordHasher* hasher, int threads, size_t que
   }
 }
 
+void PasswordPool::Stop() {
+  absl::MutexLock lock(&mutex_);
+  stopping_ = true;
+}
+
 PasswordPool::~PasswordPool() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
+  Stop();
   for (std::thread& thread : threads_) thread.join();
   std::deque<Verification> verifications;
   std::deque<Hashing> hashings;

@@ -24,7 +24,8 @@ class PasswordPool {
  public:
   // `hasher` must outlive the pool.
   PasswordPool(const PasswordHasher* hasher, int threads, size_t queue);
-  // What is still waiting ends with CANCELLED, on the destroying thread.
+  // As Stop; then what is still waiting ends with CANCELLED, on the destroying
+  // thread.
   ~PasswordPool();
   PasswordPool(const PasswordPool&) = delete;
   PasswordPool& operator=(const PasswordPool&) = delete;
@@ -34,6 +35,9 @@ class PasswordPool {
 
   // A hash of the password. OVERLOADED, CANCELLED.
   Task<absl::StatusOr<std::string>> Hash(std::string password);
+
+  // Nothing new is begun or taken on from here.
+  void Stop();
 
   int threads() const { return static_cast<int>(threads_.size()); }
 

@@ -1,0 +1,44 @@
+// An account's mailboxes for IMAP services and operators: names to mailboxes, rows
+// and changes out of them. There is one mailbox for each account so far, INBOX.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "storage-service/async/task.h"
+#include "storage-service/engine/engine.h"
+#include "storage-service/store/directory.h"
+#include "storage-service/store/mailbox_table.h"
+#include "storage-service/store/mailboxes.h"
+
+namespace restante::store {
+
+// NO_SUCH_ACCOUNT, BAD_ADDRESS, NO_SUCH_MAILBOX.
+Task<absl::StatusOr<std::shared_ptr<Mailbox>>> FindMailbox(Directory* directory,
+                                                           MailboxTable* mailboxes,
+                                                           std::string address,
+                                                           std::string name);
+
+class AccountMailboxes : public Mailboxes {
+ public:
+  AccountMailboxes(engine::Engine* engine, Directory* directory, MailboxTable* mailboxes)
+      : engine_(engine), directory_(directory), mailboxes_(mailboxes) {}
+
+  Task<absl::StatusOr<std::vector<MailboxStatus>>> List(std::string address) override;
+  Task<absl::StatusOr<MailboxStatus>> Get(std::string address, std::string mailbox) override;
+  Task<absl::StatusOr<RowPage>> ListMessages(std::string address, std::string mailbox,
+                                             uint32_t after_uid, uint32_t limit) override;
+  // OUT_OF_RANGE: the change log no longer reaches back to since_modseq; begin
+  // with ListMessages.
+  Task<absl::StatusOr<Changes>> ChangesSince(std::string address, std::string mailbox,
+                                             uint64_t since_modseq) override;
+
+ private:
+  engine::Engine* const engine_;
+  Directory* const directory_;
+  MailboxTable* const mailboxes_;
+};
+
+}  // namespace restante::store
