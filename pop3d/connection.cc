@@ -1,0 +1,214 @@
+#include "pop3d/connection.h"
+
+#include <openssl/err.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "asio/buffer.hpp"
+#include "asio/redirect_error.hpp"
+#include "asio/use_awaitable.hpp"
+
+namespace restante::pop3 {
+namespace {
+
+// Below this, octets are worth copying into the output for the sake of one write.
+constexpr size_t kWorthNoCopy = 16 * 1024;
+// What an idle connection may keep of its output buffer.
+constexpr size_t kIdleOutputOctets = 1024;
+constexpr std::chrono::seconds kLinger(2);
+
+}  // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket, Deadlines& deadlines)
+    : socket_(std::move(socket)), deadline_(deadlines, [this] {
+        timed_out_ = true;
+        Close();
+      }) {}
+
+void Connection::SetTimeout(TimeSpan timeout) {
+  timeout_ = timeout;
+  Touch();
+}
+
+asio::awaitable<bool> Connection::Receive() {
+  if (closed()) co_return false;
+  input_.Release();
+  if (output_.empty() && output_.capacity() > kIdleOutputOctets) std::string().swap(output_);
+  if (secure()) {
+    const bool received = co_await ReceiveTls();
+    co_return received;
+  }
+  const absl::Span<char> space = input_.Space();
+  asio::error_code error;
+  const size_t octets =
+      co_await socket_.async_read_some(asio::buffer(space.data(), space.size()),
+                                       asio::redirect_error(asio::use_awaitable, error));
+  if (error || closed()) co_return false;
+  input_.Received(octets);
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::ReceiveTls() {
+  while (true) {
+    const absl::Span<char> space = input_.Space();
+    ERR_clear_error();
+    const int octets = SSL_read(tls_.get(), space.data(), static_cast<int>(space.size()));
+    if (octets > 0) {
+      input_.Received(static_cast<size_t>(octets));
+      co_return true;
+    }
+    const bool ready = co_await Await(TlsResult(octets));
+    if (!ready) co_return false;
+  }
+}
+
+asio::awaitable<bool> Connection::Flush() {
+  const bool flushed = co_await FlushWith({});
+  co_return flushed;
+}
+
+asio::awaitable<bool> Connection::FlushWith(absl::string_view octets) {
+  if (octets.size() < kWorthNoCopy) {
+    output_.append(octets.data(), octets.size());
+    octets = {};
+  }
+  absl::string_view first = output_;
+  absl::string_view second = octets;
+  while (!first.empty() || !second.empty()) {
+    if (closed()) co_return false;
+    const Io sent = Send(&first, &second);
+    if (sent == Io::kDone) break;
+    const bool ready = co_await Await(sent);
+    if (!ready) co_return false;
+  }
+  output_.clear();
+  co_return true;
+}
+
+void Connection::FlushAtOnce() {
+  absl::string_view first = output_;
+  absl::string_view second;
+  if (!closed()) Send(&first, &second);
+  output_.clear();
+}
+
+Connection::Io Connection::Send(absl::string_view* first, absl::string_view* second) {
+  if (secure()) {
+    const Io sent = SendTls(first);
+    return sent == Io::kDone ? SendTls(second) : sent;
+  }
+  while (!first->empty() || !second->empty()) {
+    iovec parts[2] = {{const_cast<char*>(first->data()), first->size()},
+                      {const_cast<char*>(second->data()), second->size()}};
+    msghdr message{};
+    message.msg_iov = first->empty() ? parts + 1 : parts;
+    message.msg_iovlen = first->empty() || second->empty() ? 1 : 2;
+    const ssize_t sent =
+        ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      return errno == EAGAIN || errno == EWOULDBLOCK ? Io::kWantsWrite : Io::kOver;
+    }
+    Touch();
+    const size_t of_first = std::min(first->size(), static_cast<size_t>(sent));
+    first->remove_prefix(of_first);
+    second->remove_prefix(static_cast<size_t>(sent) - of_first);
+  }
+  return Io::kDone;
+}
+
+Connection::Io Connection::SendTls(absl::string_view* octets) {
+  while (!octets->empty()) {
+    ERR_clear_error();
+    const size_t size = std::min<size_t>(octets->size(), INT32_MAX);
+    const int sent = SSL_write(tls_.get(), octets->data(), static_cast<int>(size));
+    if (sent <= 0) return TlsResult(sent);
+    Touch();
+    octets->remove_prefix(static_cast<size_t>(sent));
+  }
+  return Io::kDone;
+}
+
+Connection::Io Connection::TlsResult(int result) {
+  switch (SSL_get_error(tls_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      return Io::kWantsRead;
+    case SSL_ERROR_WANT_WRITE:
+      return Io::kWantsWrite;
+    case SSL_ERROR_ZERO_RETURN:
+      return Io::kOver;
+    default:
+      // After an error OpenSSL forbids SSL_shutdown.
+      tls_usable_ = false;
+      ERR_clear_error();
+      return Io::kOver;
+  }
+}
+
+asio::awaitable<bool> Connection::Await(Io wanted) {
+  if (wanted == Io::kOver || closed()) co_return false;
+  const auto direction = wanted == Io::kWantsRead ? asio::ip::tcp::socket::wait_read
+                                                  : asio::ip::tcp::socket::wait_write;
+  asio::error_code error;
+  co_await socket_.async_wait(direction, asio::redirect_error(asio::use_awaitable, error));
+  co_return !error && !closed();
+}
+
+asio::awaitable<bool> Connection::StartTls(SSL_CTX* context) {
+  asio::error_code error;
+  socket_.native_non_blocking(true, error);
+  tls_.reset(SSL_new(context));
+  if (error || tls_ == nullptr || SSL_set_fd(tls_.get(), socket_.native_handle()) != 1) {
+    Close();
+    co_return false;
+  }
+  SSL_set_mode(tls_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  while (true) {
+    ERR_clear_error();
+    const int done = SSL_accept(tls_.get());
+    if (done == 1) break;
+    const bool ready = co_await Await(TlsResult(done));
+    if (!ready) co_return false;
+  }
+  tls_usable_ = true;
+  co_return true;
+}
+
+void Connection::Close() {
+  if (closed()) return;
+  // Says that nothing was cut off (RFC 8446, section 6.1).
+  if (tls_usable_) {
+    ERR_clear_error();
+    SSL_shutdown(tls_.get());
+    ERR_clear_error();
+    tls_usable_ = false;
+  }
+  asio::error_code ignored;
+  socket_.close(ignored);
+  deadline_.Clear();
+}
+
+asio::awaitable<void> Connection::CloseGently() {
+  if (closed()) co_return;
+  if (tls_usable_) {
+    ERR_clear_error();
+    SSL_shutdown(tls_.get());
+    ERR_clear_error();
+    tls_usable_ = false;
+  }
+  asio::error_code error;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  SetTimeout(kLinger);
+  char dropped[512];
+  while (!error && !closed()) {
+    co_await socket_.async_read_some(asio::buffer(dropped),
+                                     asio::redirect_error(asio::use_awaitable, error));
+  }
+  Close();
+}
+
+}  // namespace restante::pop3

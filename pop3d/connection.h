@@ -1,0 +1,86 @@
+// A client's connection: a socket, with or without TLS, an input that gathers
+// lines and an output that gathers replies. It knows nothing of POP3.
+//
+// Every wait has the one deadline that SetTimeout gave, moved by Touch() and by
+// each octet that the client takes; when it passes, the connection closes without
+// a word and whoever waits gets false. TLS works on the socket itself rather than
+// through asio::ssl::stream, which would keep some 70 KiB of buffers for each idle
+// connection. One thread.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "asio/awaitable.hpp"
+#include "asio/ip/tcp.hpp"
+#include "pop3d/deadlines.h"
+#include "pop3d/line_buffer.h"
+
+namespace restante::pop3 {
+
+class Connection {
+ public:
+  // What output() may gather before it has to be flushed, but for one line.
+  static constexpr size_t kOutputOctets = 32 * 1024;
+
+  Connection(asio::ip::tcp::socket socket, Deadlines& deadlines);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // How long the client may be silent from now on.
+  void SetTimeout(TimeSpan timeout);
+  void Touch() { deadline_.SetAfter(timeout_); }
+  bool timed_out() const { return timed_out_; }
+
+  LineBuffer& input() { return input_; }
+  std::string& output() { return output_; }
+
+  // Waits for octets and takes them into input(). False: the connection is over.
+  asio::awaitable<bool> Receive();
+
+  // Sends output(); the second, with `octets` behind it, which aren't copied when
+  // they are many. False: the connection is over.
+  asio::awaitable<bool> Flush();
+  asio::awaitable<bool> FlushWith(absl::string_view octets);
+
+  // Sends what the socket takes of output() without waiting, and drops the rest.
+  void FlushAtOnce();
+
+  // The server's side of a handshake. False: it failed, and the connection is over.
+  asio::awaitable<bool> StartTls(SSL_CTX* context);
+  bool secure() const { return tls_ != nullptr; }
+
+  // Ends the connection at once; a coroutine that waits on it gets false.
+  void Close();
+  // Ends it so that the client gets the last reply even if it has sent octets that
+  // were never read, which would otherwise reset the connection.
+  asio::awaitable<void> CloseGently();
+  bool closed() const { return !socket_.is_open(); }
+
+ private:
+  struct FreeTls {
+    void operator()(SSL* tls) const { SSL_free(tls); }
+  };
+  enum class Io { kDone, kWantsRead, kWantsWrite, kOver };
+
+  // Sends as much as goes without waiting: of `first`, then of `second`.
+  Io Send(absl::string_view* first, absl::string_view* second);
+  Io SendTls(absl::string_view* octets);
+  Io TlsResult(int result);
+  asio::awaitable<bool> Await(Io wanted);
+  asio::awaitable<bool> ReceiveTls();
+
+  asio::ip::tcp::socket socket_;
+  std::unique_ptr<SSL, FreeTls> tls_;
+  bool tls_usable_ = false;
+  LineBuffer input_;
+  std::string output_;
+  TimeSpan timeout_{0};
+  bool timed_out_ = false;
+  Deadline deadline_;
+};
+
+}  // namespace restante::pop3

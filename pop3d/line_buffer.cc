@@ -1,0 +1,111 @@
+#include "pop3d/line_buffer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/match.h"
+
+namespace restante::pop3 {
+namespace {
+
+constexpr size_t kSmall = 512;
+constexpr size_t kPipelining = 4096;
+// A SASL response with "AUTH MECHANISM " before it and its line end behind.
+constexpr size_t kSaslLineOctets = kSaslResponseOctets + 64;
+
+absl::string_view WithoutLineEnd(absl::string_view line) {
+  line.remove_suffix(1);
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
+}  // namespace
+
+absl::Span<char> LineBuffer::Space() {
+  if (begin_ == end_) {
+    begin_ = end_ = scanned_ = 0;
+  } else if (begin_ != 0 && end_ == storage_.size()) {
+    std::memmove(storage_.data(), storage_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (storage_.empty()) {
+    storage_.resize(kSmall);
+  } else if (end_ == storage_.size()) {
+    storage_.resize(std::max(kPipelining, storage_.size() * 2));
+  } else if (last_read_filled_ && storage_.size() < kPipelining) {
+    storage_.resize(kPipelining);
+  }
+  return {storage_.data() + end_, storage_.size() - end_};
+}
+
+void LineBuffer::Received(size_t octets) {
+  end_ += octets;
+  last_read_filled_ = end_ == storage_.size();
+}
+
+size_t LineBuffer::LimitFor(LineLimit limit) const {
+  switch (limit) {
+    case LineLimit::kCommand:
+      return kCommandLineOctets;
+    case LineLimit::kCommandOrAuth: {
+      const absl::string_view start(storage_.data() + begin_,
+                                    std::min<size_t>(end_ - begin_, 5));
+      return absl::EqualsIgnoreCase(start, "AUTH ") ? kSaslLineOctets : kCommandLineOctets;
+    }
+    case LineLimit::kSaslResponse:
+      return kSaslLineOctets;
+  }
+  return kCommandLineOctets;
+}
+
+Line LineBuffer::Next(LineLimit limit) {
+  while (true) {
+    const absl::string_view octets(storage_.data() + begin_, end_ - begin_);
+    const size_t found = octets.find('\n', scanned_);
+    if (found == octets.npos) {
+      if (skipping_) {
+        begin_ = end_;
+        scanned_ = 0;
+        return {};
+      }
+      if (octets.size() >= LimitFor(limit)) {
+        begin_ = end_;
+        scanned_ = 0;
+        skipping_ = true;
+        return {Line::Kind::kTooLong, {}};
+      }
+      scanned_ = octets.size();
+      return {};
+    }
+    const size_t length = found + 1;
+    const bool too_long = length > LimitFor(limit);
+    begin_ += length;
+    scanned_ = 0;
+    if (skipping_) {
+      skipping_ = false;
+      continue;
+    }
+    if (too_long) return {Line::Kind::kTooLong, {}};
+    return {Line::Kind::kLine, WithoutLineEnd(octets.substr(0, length))};
+  }
+}
+
+std::optional<absl::string_view> LineBuffer::Peek(size_t* cursor) const {
+  if (skipping_) return std::nullopt;
+  const absl::string_view octets(storage_.data() + begin_, end_ - begin_);
+  const size_t found = octets.find('\n', *cursor);
+  if (found == octets.npos) return std::nullopt;
+  const absl::string_view line = octets.substr(*cursor, found + 1 - *cursor);
+  *cursor = found + 1;
+  return WithoutLineEnd(line);
+}
+
+void LineBuffer::Release() {
+  if (begin_ != end_ || storage_.size() <= kSmall) return;
+  std::string().swap(storage_);
+  begin_ = end_ = scanned_ = 0;
+  last_read_filled_ = false;
+}
+
+}  // namespace restante::pop3

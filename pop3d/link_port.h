@@ -1,0 +1,162 @@
+// One thread's access to the storage service: the operations of MaildropService as
+// coroutines, over the process's one stream, and the sessions that hold a maildrop.
+//
+// Operations are gathered until the end of the io_context's turn and leave
+// together. Results come in by batches; a coroutine is resumed on the thread of
+// its port, never on one of gRPC's. Everything but Deliver, PostUp and PostDown is
+// of the port's thread.
+//
+// Errors carry a reason when the service gave one. UNAVAILABLE without a reason:
+// the link is down or broke; DEADLINE_EXCEEDED: no answer in time. After both, a
+// Commit was carried out as a whole or not at all.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "asio/awaitable.hpp"
+#include "asio/io_context.hpp"
+#include "pop3d/deadlines.h"
+#include "pop3d/exchange_stream.h"
+#include "pop3d/wakeup.h"
+#include "restante/v1/messages.grpc.pb.h"
+
+namespace restante::pop3 {
+
+struct LinkOptions {
+  // How long a login waits for a link that is down.
+  TimeSpan link_wait = std::chrono::seconds(3);
+  // How long an operation may take, waiting for the link and repetition included.
+  TimeSpan operation_timeout = std::chrono::seconds(10);
+};
+
+class LinkPort;
+
+// A maildrop that a session holds at the storage service: the lock is freed when
+// this object goes, whatever way the session ends. Survives a break of the link if
+// the service lets the session be resumed.
+class HeldMaildrop {
+ public:
+  HeldMaildrop(LinkPort& port, std::string session_token);
+  ~HeldMaildrop();
+  HeldMaildrop(const HeldMaildrop&) = delete;
+  HeldMaildrop& operator=(const HeldMaildrop&) = delete;
+
+  const std::string& session_token() const { return session_token_; }
+
+  // OK, or why the service no longer knows the session.
+  const absl::Status& status() const { return status_; }
+
+  // Frees the lock without waiting for the answer, ahead of any later Login.
+  void Close();
+
+ private:
+  friend class LinkPort;
+  // The service has ended the session.
+  void Forget();
+
+  LinkPort& port_;
+  const std::string session_token_;
+  absl::Status status_;
+  bool closed_ = false;
+  // The stream on which the service knows the session.
+  uint64_t held_on_ = 0;
+  // The Resume under way; 0 if none is.
+  uint64_t resume_id_ = 0;
+  // Who waits for it to be resumed.
+  Wakeup* waiting_ = nullptr;
+};
+
+class LinkPort {
+ public:
+  // Operation ids have the port's index in their lowest octet; 0 is no port.
+  static constexpr uint64_t kIdStep = 256;
+  static uint64_t PortOf(uint64_t id) { return id % kIdStep; }
+
+  // index: 1 to 255.
+  LinkPort(uint32_t index, asio::io_context& context, Deadlines& deadlines,
+           const LinkOptions& options, v1::MessagesService::Stub& messages);
+  ~LinkPort();
+  LinkPort(const LinkPort&) = delete;
+  LinkPort& operator=(const LinkPort&) = delete;
+
+  struct OpenedMaildrop {
+    std::unique_ptr<HeldMaildrop> held;
+    v1::LoginResponse response;
+  };
+  // Waits up to link_wait for a link that is down. A login that was under way when
+  // the link broke isn't repeated: it might meet its own lock.
+  asio::awaitable<absl::StatusOr<OpenedMaildrop>> Login(v1::LoginRequest request);
+
+  // Both are repeated after a break once the session is resumed.
+  asio::awaitable<absl::StatusOr<v1::RowsResponse>> Rows(HeldMaildrop& maildrop,
+                                                         uint32_t after_uid, uint32_t limit);
+  // `request` without its token. After success with `close` the maildrop is closed.
+  asio::awaitable<absl::StatusOr<v1::CommitResponse>> Commit(HeldMaildrop& maildrop,
+                                                             v1::CommitRequest request);
+
+  // Waits until the service knows the session on the present stream.
+  asio::awaitable<absl::Status> WaitUntilHeld(HeldMaildrop& maildrop, TimePoint deadline);
+
+  // Counts the streams to the service.
+  uint64_t stream_number() const { return stream_number_; }
+  v1::MessagesService::Stub& messages() { return messages_; }
+  asio::io_context& context() { return context_; }
+  Deadlines& deadlines() { return deadlines_; }
+  const LinkOptions& options() const { return options_; }
+
+  // Of StorageLink, from any thread.
+  void Deliver(std::vector<v1::Result>* results) ABSL_LOCKS_EXCLUDED(inbox_mutex_);
+  void PostUp(std::shared_ptr<ExchangeStream> stream);
+  void PostDown(std::vector<uint64_t> unsent);
+
+ private:
+  friend class HeldMaildrop;
+  struct Call;
+  struct LinkWaiter;
+
+  asio::awaitable<void> Exchange(v1::Operation operation, Call& call, TimePoint deadline);
+  asio::awaitable<absl::StatusOr<v1::Result>> Repeat(HeldMaildrop& maildrop,
+                                                     const v1::Operation& operation,
+                                                     TimePoint deadline);
+  asio::awaitable<bool> WaitUntilUp(TimePoint deadline);
+  uint64_t Send(v1::Operation operation);
+  void SendClose(const std::string& session_token);
+  void SendResume(HeldMaildrop& maildrop);
+  void TakeInbox() ABSL_LOCKS_EXCLUDED(inbox_mutex_);
+  void TakeResult(v1::Result& result);
+  void TakeResumeResult(HeldMaildrop& maildrop, const v1::Result& result);
+  void ComeUp(std::shared_ptr<ExchangeStream> stream);
+  void GoDown(const std::vector<uint64_t>& unsent);
+
+  const uint32_t index_;
+  asio::io_context& context_;
+  Deadlines& deadlines_;
+  const LinkOptions options_;
+  v1::MessagesService::Stub& messages_;
+
+  std::shared_ptr<ExchangeStream> stream_;
+  // Counts streams; 0 before the first.
+  uint64_t stream_number_ = 0;
+  uint64_t next_id_;
+  bool flush_posted_ = false;
+  // What waits for a result: operations, and sessions being resumed.
+  absl::flat_hash_map<uint64_t, Call*> calls_;
+  absl::flat_hash_map<uint64_t, HeldMaildrop*> resuming_;
+  absl::flat_hash_set<HeldMaildrop*> held_;
+  std::vector<LinkWaiter*> link_waiters_;
+
+  absl::Mutex inbox_mutex_;
+  std::vector<v1::Result> inbox_ ABSL_GUARDED_BY(inbox_mutex_);
+  bool inbox_posted_ ABSL_GUARDED_BY(inbox_mutex_) = false;
+};
+
+}  // namespace restante::pop3

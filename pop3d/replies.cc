@@ -1,0 +1,29 @@
+#include "pop3d/replies.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+
+namespace restante::pop3 {
+
+void AppendOk(absl::string_view text, std::string* out) {
+  if (text.empty()) {
+    out->append("+OK\r\n");
+  } else {
+    absl::StrAppend(out, "+OK ", text, "\r\n");
+  }
+}
+
+void AppendError(absl::string_view text, std::string* out) {
+  absl::StrAppend(out, "-ERR ", text, "\r\n");
+}
+
+void AppendError(absl::string_view code, absl::string_view text, std::string* out) {
+  absl::StrAppend(out, "-ERR ", code, text, "\r\n");
+}
+
+void AppendError(const absl::Status& status, std::string* out) {
+  const ClientReply& reply = ReplyFor(status);
+  AppendError(reply.pop3_code, reply.pop3_text, out);
+}
+
+}  // namespace restante::pop3

@@ -1,0 +1,127 @@
+// One client's session, as RFC 1939 tells it: AUTHORIZATION, TRANSACTION, UPDATE.
+// The commands are in session_authorization.cc, session_transaction.cc,
+// session_transfer.cc and session_update.cc; this file has the states.
+//
+// Messages are deleted by QUIT in TRANSACTION and by nothing else: however a
+// session ends otherwise, its maildrop is closed as it was. One thread.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "asio/awaitable.hpp"
+#include "asio/ip/tcp.hpp"
+#include "pop3d/command.h"
+#include "pop3d/connection.h"
+#include "pop3d/deletion_marks.h"
+#include "pop3d/link_port.h"
+#include "pop3d/message_list.h"
+#include "pop3d/session_log.h"
+#include "pop3d/settings.h"
+#include "pop3d/transfer.h"
+
+namespace restante::pop3 {
+
+// What a session shares with the others of its thread; outlives it.
+struct SessionEnvironment {
+  const Settings& settings;
+  LinkPort& link;
+  // Null where TLS isn't configured.
+  SSL_CTX* tls = nullptr;
+};
+
+class Session {
+ public:
+  // `implicit_tls`: the connection begins with a handshake.
+  Session(const SessionEnvironment& environment, asio::ip::tcp::socket socket,
+          bool implicit_tls, SessionIdentity identity);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // From the greeting to the end of the connection.
+  asio::awaitable<void> Run();
+
+  // Ends the session because the server does. A QUIT under way is completed.
+  void EndForShutdown();
+
+ private:
+  enum class State { kAuthorization, kTransaction, kUpdate, kClosed };
+
+  // A maildrop that this session has open.
+  struct Maildrop final : RowSource {
+    Maildrop(LinkPort& link, LinkPort::OpenedMaildrop opened, Connection& connection);
+    asio::awaitable<absl::StatusOr<v1::RowsResponse>> Rows(uint32_t after_uid,
+                                                           uint32_t limit) override;
+    LinkPort& link;
+    std::unique_ptr<HeldMaildrop> held;
+    MessageList list;
+    DeletionMarks marks;
+    Transfer transfer;
+    // The message of the last RETR; 0 before the first.
+    uint32_t last_retrieved = 0;
+  };
+
+  asio::awaitable<bool> Greet();
+  // The next line; nothing when the connection is over (and the state is kClosed).
+  // What it returns is valid until the next one.
+  asio::awaitable<std::optional<Line>> NextLine(LineLimit limit);
+  // The next command; answers lines that are too long itself.
+  asio::awaitable<std::optional<Command>> NextCommand(LineLimit limit);
+  asio::awaitable<void> End();
+  void Close(absl::string_view reason, bool gently = false);
+  std::string& out() { return connection_.output(); }
+
+  // AUTHORIZATION.
+  asio::awaitable<void> AuthorizationCommand();
+  void User(absl::string_view argument);
+  asio::awaitable<void> Pass(std::string password);
+  asio::awaitable<void> Auth(std::string argument);
+  asio::awaitable<std::optional<std::string>> SaslResponse();
+  asio::awaitable<void> LogIn(std::string user, std::string password, absl::string_view method);
+  asio::awaitable<void> RefuseLogin(absl::Status status, TimePoint arrival);
+  asio::awaitable<void> Stls();
+  bool PasswordsAllowed() const;
+  void Capa();
+
+  // TRANSACTION.
+  asio::awaitable<void> TransactionCommand();
+  void Stat();
+  asio::awaitable<void> List(std::string argument, Verb verb);
+  asio::awaitable<void> ListAll(Verb verb);
+  asio::awaitable<void> Dele(std::string argument);
+  void Rset();
+  asio::awaitable<void> Retrieve(Command command);
+  std::vector<Transfer::Part> PlanAhead(const Transfer::Part& first, uint32_t number,
+                                        bool* wanted);
+  // The row of a message that can be named in a command now; otherwise the -ERR has
+  // been given.
+  asio::awaitable<std::optional<MessageList::Row>> Find(std::optional<uint32_t> number);
+  void RefuseForStorage(const absl::Status& status, absl::string_view what);
+
+  // UPDATE.
+  asio::awaitable<void> Update();
+
+  const SessionEnvironment environment_;
+  Connection connection_;
+  const bool implicit_tls_;
+  SessionIdentity identity_;
+  SessionCounters counters_;
+  const TimePoint start_;
+
+  State state_ = State::kAuthorization;
+  // USER's argument, until PASS, STLS or AUTH.
+  std::string user_;
+  uint32_t attempts_ = 0;
+  uint32_t failed_logins_ = 0;
+  bool awaiting_command_ = false;
+  bool close_gently_ = false;
+  // A constant; what the log says about the end.
+  absl::string_view end_reason_;
+  std::unique_ptr<Maildrop> maildrop_;
+};
+
+}  // namespace restante::pop3

@@ -1,0 +1,156 @@
+// The TRANSACTION state, but for RETR and TOP: RFC 1939, sections 5 and 7.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "pop3d/replies.h"
+#include "pop3d/session.h"
+
+namespace restante::pop3 {
+
+asio::awaitable<void> Session::TransactionCommand() {
+  const std::optional<Command> command = co_await NextCommand(LineLimit::kCommand);
+  if (!command.has_value()) co_return;
+  if (!maildrop_->held->status().ok()) {
+    AppendError(maildrop_->held->status(), &out());
+    Close("Disconnected: Lost the maildrop", /*gently=*/true);
+    co_return;
+  }
+  const absl::string_view argument = command->argument;
+  switch (command->verb) {
+    case Verb::kRetr:
+    case Verb::kTop:
+      co_await Retrieve(*command);
+      co_return;
+    case Verb::kDele:
+      co_await Dele(std::string(argument));
+      co_return;
+    case Verb::kList:
+    case Verb::kUidl:
+      co_await List(std::string(argument), command->verb);
+      co_return;
+    case Verb::kStat:
+    case Verb::kNoop:
+    case Verb::kRset:
+    case Verb::kCapa:
+    case Verb::kQuit:
+      if (!argument.empty()) {
+        AppendError("This command takes no argument.", &out());
+        co_return;
+      }
+      break;
+    case Verb::kUser:
+    case Verb::kPass:
+    case Verb::kAuth:
+    case Verb::kStls:
+    case Verb::kApop:
+      AppendError("Already logged in.", &out());
+      co_return;
+    case Verb::kUnknown:
+      AppendError("Unknown command.", &out());
+      co_return;
+  }
+  if (command->verb == Verb::kStat) Stat();
+  if (command->verb == Verb::kNoop) AppendOk("", &out());
+  if (command->verb == Verb::kRset) Rset();
+  if (command->verb == Verb::kCapa) Capa();
+  if (command->verb == Verb::kQuit) state_ = State::kUpdate;
+}
+
+void Session::Stat() {
+  const Maildrop& maildrop = *maildrop_;
+  AppendOk(absl::StrCat(maildrop.list.count() - maildrop.marks.count(), " ",
+                        maildrop.list.octets() - maildrop.marks.octets()),
+           &out());
+}
+
+asio::awaitable<void> Session::List(std::string argument, Verb verb) {
+  if (argument.empty()) {
+    co_await ListAll(verb);
+    co_return;
+  }
+  const std::optional<MessageList::Row> row = co_await Find(ParseMessageNumber(argument));
+  if (!row.has_value()) co_return;
+  AppendOk(verb == Verb::kList ? absl::StrCat(row->number, " ", row->octets)
+                               : absl::StrCat(row->number, " ", row->uidl),
+           &out());
+}
+
+asio::awaitable<void> Session::ListAll(Verb verb) {
+  Maildrop& maildrop = *maildrop_;
+  const uint64_t count = maildrop.list.count() - maildrop.marks.count();
+  bool begun = false;
+  for (uint32_t number = 1; number <= maildrop.list.count(); ++number) {
+    if (maildrop.marks.Contains(number)) continue;
+    std::optional<MessageList::Row> row = maildrop.list.Cached(number);
+    if (!row.has_value()) {
+      const absl::StatusOr<MessageList::Row> fetched = co_await maildrop.list.Get(number);
+      if (!fetched.ok()) {
+        if (!begun) {
+          RefuseForStorage(fetched.status(), "Listing failed");
+        } else {
+          // A response that has begun has no way to say that it failed.
+          LogSessionError(identity_, "Listing failed", fetched.status());
+          out().clear();
+          Close("Disconnected: Storage failed inside a listing");
+        }
+        co_return;
+      }
+      row = *fetched;
+    }
+    if (!begun) AppendOk(absl::StrCat(count, " messages"), &out());
+    begun = true;
+    if (verb == Verb::kList) {
+      absl::StrAppend(&out(), number, " ", row->octets, "\r\n");
+    } else {
+      absl::StrAppend(&out(), number, " ", row->uidl, "\r\n");
+    }
+    if (out().size() >= Connection::kOutputOctets) {
+      const bool flushed = co_await connection_.Flush();
+      if (!flushed) co_return;
+    }
+  }
+  if (!begun) AppendOk(absl::StrCat(count, " messages"), &out());
+  AppendEnd(&out());
+}
+
+asio::awaitable<void> Session::Dele(std::string argument) {
+  const std::optional<MessageList::Row> row = co_await Find(ParseMessageNumber(argument));
+  if (!row.has_value()) co_return;
+  if (maildrop_->marks.Add(row->number, row->uid, row->octets)) {
+    AppendOk("Marked to be deleted.", &out());
+  } else {
+    AppendError(kSysTempCode, "Too many deletions for one session; QUIT first.", &out());
+  }
+}
+
+void Session::Rset() {
+  maildrop_->marks.Clear();
+  AppendOk("", &out());
+}
+
+asio::awaitable<std::optional<MessageList::Row>> Session::Find(std::optional<uint32_t> number) {
+  Maildrop& maildrop = *maildrop_;
+  if (!number.has_value() || *number > maildrop.list.count()) {
+    AppendError("There is no such message.", &out());
+    co_return std::nullopt;
+  }
+  if (maildrop.marks.Contains(*number)) {
+    AppendError("This message is marked to be deleted.", &out());
+    co_return std::nullopt;
+  }
+  std::optional<MessageList::Row> row = maildrop.list.Cached(*number);
+  if (row.has_value()) co_return row;
+  const absl::StatusOr<MessageList::Row> fetched = co_await maildrop.list.Get(*number);
+  if (!fetched.ok()) {
+    RefuseForStorage(fetched.status(), "Row not found");
+    co_return std::nullopt;
+  }
+  co_return *fetched;
+}
+
+void Session::RefuseForStorage(const absl::Status& status, absl::string_view what) {
+  LogSessionError(identity_, what, status);
+  AppendError(status, &out());
+}
+
+}  // namespace restante::pop3

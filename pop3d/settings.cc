@@ -1,0 +1,148 @@
+#include "pop3d/settings.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/config.h"
+
+namespace restante::pop3 {
+namespace {
+
+TimeSpan ToTimeSpan(const google::protobuf::Duration& duration) {
+  return absl::ToChronoNanoseconds(FromProto(duration));
+}
+
+absl::Status CheckAddresses(absl::string_view key,
+                            const google::protobuf::RepeatedPtrField<std::string>& addresses) {
+  for (const std::string& text : addresses) {
+    const absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
+    if (!address.ok()) return ConfigError(key, address.status().message());
+    if (address->IsUnix())
+      return ConfigError(key, absl::StrCat("'", text, "' isn't HOST:PORT"));
+  }
+  return absl::OkStatus();
+}
+
+struct DurationBound {
+  absl::string_view key;
+  const google::protobuf::Duration& value;
+  absl::Duration least;
+  absl::Duration most;
+};
+
+absl::Status CheckDuration(const DurationBound& bound) {
+  const absl::Duration value = FromProto(bound.value);
+  if (value >= bound.least && value <= bound.most) return absl::OkStatus();
+  return ConfigError(
+      bound.key, absl::StrCat("must be between ", absl::FormatDuration(bound.least), " and ",
+                              absl::FormatDuration(bound.most)));
+}
+
+absl::Status CheckDurations(const config::Pop3dConfig& config) {
+  const absl::Duration kDay = absl::Hours(24);
+  const DurationBound bounds[] = {
+      {"authorization_timeout", config.authorization_timeout(), absl::Seconds(1), kDay},
+      // RFC 1939, section 3.
+      {"transaction_timeout", config.transaction_timeout(), absl::Minutes(10), kDay},
+      {"failed_login_delay", config.failed_login_delay(), absl::ZeroDuration(),
+       absl::Minutes(1)},
+      {"drain_time", config.drain_time(), absl::ZeroDuration(), kDay},
+      {"storage_wait", config.storage_wait(), absl::ZeroDuration(), absl::Minutes(5)},
+      {"storage_timeout", config.storage_timeout(), absl::Milliseconds(100), absl::Minutes(5)},
+      {"keepalive.idle", config.keepalive().idle(), absl::ZeroDuration(), kDay},
+      {"keepalive.interval", config.keepalive().interval(), absl::Seconds(1), absl::Hours(1)},
+  };
+  for (const DurationBound& bound : bounds) {
+    if (absl::Status status = CheckDuration(bound); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+config::Pop3dConfig DefaultConfig() {
+  const Settings settings;
+  config::Pop3dConfig config;
+  config.add_listen("*:110");
+  config.mutable_storage()->set_address("127.0.0.1:9143");
+  config.set_implementation(settings.implementation);
+  config.set_max_failed_logins(settings.max_failed_logins);
+  config.set_max_connections(settings.max_connections);
+  const auto set = [](google::protobuf::Duration* duration, TimeSpan value) {
+    *duration = ToProto(absl::FromChrono(value));
+  };
+  set(config.mutable_authorization_timeout(), settings.authorization_timeout);
+  set(config.mutable_transaction_timeout(), settings.transaction_timeout);
+  set(config.mutable_failed_login_delay(), settings.failed_login_delay);
+  set(config.mutable_drain_time(), settings.drain_time);
+  set(config.mutable_storage_wait(), settings.link.link_wait);
+  set(config.mutable_storage_timeout(), settings.link.operation_timeout);
+  set(config.mutable_keepalive()->mutable_idle(), settings.keepalive.idle);
+  set(config.mutable_keepalive()->mutable_interval(), settings.keepalive.interval);
+  config.mutable_keepalive()->set_probes(static_cast<uint32_t>(settings.keepalive.probes));
+  return config;
+}
+
+absl::Status CheckConfig(const config::Pop3dConfig& config) {
+  if (config.listen().empty() && config.listen_tls().empty()) {
+    return ConfigError("listen", "is empty, and so is listen_tls; give at least one HOST:PORT");
+  }
+  if (absl::Status status = CheckAddresses("listen", config.listen()); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = CheckAddresses("listen_tls", config.listen_tls()); !status.ok()) {
+    return status;
+  }
+  const bool certificate = !config.tls().certificate_file().empty();
+  if (certificate != !config.tls().key_file().empty()) {
+    return ConfigError(certificate ? "tls.key_file" : "tls.certificate_file",
+                       "is missing; a certificate and its key go together");
+  }
+  if (!certificate && !config.listen_tls().empty()) {
+    return ConfigError("tls.certificate_file", "is missing; listen_tls needs it");
+  }
+  if (config.storage().address().empty()) {
+    return ConfigError("storage.address", "is missing; give HOST:PORT or unix:PATH");
+  }
+  if (config.threads() > 255) return ConfigError("threads", "must be at most 255");
+  if (config.max_failed_logins() == 0) {
+    return ConfigError("max_failed_logins", "must be at least 1");
+  }
+  if (config.max_connections() == 0) {
+    return ConfigError("max_connections", "must be at least 1");
+  }
+  if (config.keepalive().probes() == 0 || config.keepalive().probes() > 100) {
+    return ConfigError("keepalive.probes", "must be between 1 and 100");
+  }
+  const std::string& name = config.implementation();
+  const bool printable = std::all_of(name.begin(), name.end(),
+                                     [](unsigned char c) { return c >= 0x20 && c <= 0x7E; });
+  if (!printable || name.size() > 200) {
+    return ConfigError("implementation", "must be at most 200 printable ASCII characters");
+  }
+  return CheckDurations(config);
+}
+
+Settings SettingsFrom(const config::Pop3dConfig& config) {
+  Settings settings;
+  settings.allow_cleartext_passwords = config.allow_cleartext_passwords();
+  settings.implementation = config.implementation();
+  settings.authorization_timeout = ToTimeSpan(config.authorization_timeout());
+  settings.transaction_timeout = ToTimeSpan(config.transaction_timeout());
+  settings.failed_login_delay = ToTimeSpan(config.failed_login_delay());
+  settings.max_failed_logins = config.max_failed_logins();
+  settings.max_connections = config.max_connections();
+  settings.drain_time = ToTimeSpan(config.drain_time());
+  const auto seconds = [](const google::protobuf::Duration& duration) {
+    return std::chrono::duration_cast<std::chrono::seconds>(ToTimeSpan(duration));
+  };
+  settings.keepalive.idle = seconds(config.keepalive().idle());
+  settings.keepalive.interval = seconds(config.keepalive().interval());
+  settings.keepalive.probes = static_cast<int>(config.keepalive().probes());
+  settings.link.link_wait = ToTimeSpan(config.storage_wait());
+  settings.link.operation_timeout = ToTimeSpan(config.storage_timeout());
+  return settings;
+}
+
+}  // namespace restante::pop3

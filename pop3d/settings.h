@@ -1,0 +1,46 @@
+// The configuration as sessions use it: checked, with times as times. Its schema
+// is config.proto, its manual docs/configuration.md.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/net.h"
+#include "pop3d/config.pb.h"
+#include "pop3d/deadlines.h"
+#include "pop3d/link_port.h"
+
+namespace restante::pop3 {
+
+struct Keepalive {
+  std::chrono::seconds idle{60};
+  std::chrono::seconds interval{15};
+  int probes = 4;
+};
+
+struct Settings {
+  bool allow_cleartext_passwords = false;
+  // Empty: CAPA doesn't say.
+  std::string implementation = "Restante";
+  TimeSpan authorization_timeout = std::chrono::seconds(60);
+  TimeSpan transaction_timeout = std::chrono::minutes(10);
+  TimeSpan failed_login_delay = std::chrono::seconds(2);
+  uint32_t max_failed_logins = 3;
+  uint32_t max_connections = 10'000;
+  TimeSpan drain_time = std::chrono::seconds(10);
+  Keepalive keepalive;
+  LinkOptions link;
+};
+
+config::Pop3dConfig DefaultConfig();
+
+// Checks everything that can be checked without touching files or network.
+absl::Status CheckConfig(const config::Pop3dConfig& config);
+
+// Of a configuration that CheckConfig accepts.
+Settings SettingsFrom(const config::Pop3dConfig& config);
+
+}  // namespace restante::pop3

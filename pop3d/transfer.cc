@@ -1,0 +1,191 @@
+#include "pop3d/transfer.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "asio/redirect_error.hpp"
+#include "asio/steady_timer.hpp"
+#include "asio/use_awaitable.hpp"
+#include "common/errors.h"
+#include "common/grpc_status.h"
+
+namespace restante::pop3 {
+namespace {
+
+// Before a Read is tried again that the transport refused.
+constexpr std::chrono::milliseconds kRetryPause(50);
+
+// Pieces of this size or more are sent from where they are.
+constexpr size_t kLargePiece = 16 * 1024;
+
+Transfer::Result Refused(absl::Status status) {
+  return {Transfer::Result::Kind::kRefused, std::move(status), 0};
+}
+
+Transfer::Result Cut(absl::Status status) {
+  return {Transfer::Result::Kind::kCut, std::move(status), 0};
+}
+
+absl::Status ClientGone() { return absl::CancelledError("the client is gone"); }
+
+}  // namespace
+
+Transfer::Transfer(Connection& connection, LinkPort& link, HeldMaildrop& maildrop)
+    : connection_(connection), link_(link), maildrop_(maildrop) {}
+
+Transfer::~Transfer() { Drop(); }
+
+bool Transfer::Expects(const Part& part) const {
+  return next_ < parts_.size() && parts_[next_] == part;
+}
+
+void Transfer::Plan(std::vector<Part> parts, bool wanted_ahead) {
+  Drop();
+  parts_ = std::move(parts);
+  next_ = 0;
+  wanted_ahead_ = wanted_ahead;
+}
+
+asio::awaitable<Transfer::Result> Transfer::Send(Message message) {
+  absl::Status status =
+      co_await FirstPiece(link_.deadlines().Now() + link_.options().link_wait);
+  if (!status.ok()) {
+    Drop();
+    co_return Refused(std::move(status));
+  }
+  if (piece_->has_error()) {
+    status = FromRpcStatus(piece_->error());
+    PartIsOver();
+    co_return Refused(std::move(status));
+  }
+  const bool whole = !message.part.top;
+  if (whole && piece_->last() && piece_->data().size() != message.octets) {
+    status = MakeError(v1::ERROR_REASON_CORRUPT,
+                       absl::StrCat("message of ", piece_->data().size(),
+                                    " octets is listed with ", message.octets));
+    PartIsOver();
+    co_return Refused(std::move(status));
+  }
+
+  std::string& output = connection_.output();
+  if (whole) {
+    absl::StrAppend(&output, "+OK ", message.octets, " octets\r\n");
+  } else {
+    output.append("+OK\r\n");
+  }
+  DotStuffer stuffer;
+  uint64_t octets = 0;
+  while (true) {
+    const absl::string_view data = piece_->data();
+    octets += data.size();
+    if (octets > message.octets) co_return Cut(absl::DataLossError("more octets than listed"));
+    const bool last = piece_->last();
+    AskAheadIfWanted();
+    bool flushed = true;
+    if (message.has_dot_line) {
+      stuffer.Append(data, &output);
+      if (output.size() >= Connection::kOutputOctets) flushed = co_await connection_.Flush();
+    } else {
+      stuffer.Pass(data);
+      if (data.size() >= kLargePiece) {
+        flushed = co_await connection_.FlushWith(data);
+      } else {
+        output.append(data.data(), data.size());
+        if (output.size() >= Connection::kOutputOctets) flushed = co_await connection_.Flush();
+      }
+    }
+    if (!flushed) co_return Cut(ClientGone());
+    if (last) break;
+    status = co_await NextPiece();
+    if (status.ok() && piece_->has_error()) status = FromRpcStatus(piece_->error());
+    if (!status.ok()) co_return Cut(std::move(status));
+  }
+  if (whole && octets != message.octets) {
+    co_return Cut(absl::DataLossError("fewer octets than listed"));
+  }
+  stuffer.Finish(&output);
+  PartIsOver();
+  co_return Result{Result::Kind::kSent, absl::OkStatus(), octets};
+}
+
+asio::awaitable<absl::Status> Transfer::FirstPiece(TimePoint deadline) {
+  while (true) {
+    if (stream_ == nullptr) {
+      const absl::Status held = co_await link_.WaitUntilHeld(maildrop_, deadline);
+      if (!held.ok()) co_return held;
+      Open();
+    }
+    const absl::Status status = co_await NextPiece();
+    if (status.ok()) co_return status;
+    Drop();
+    // A service that went away and came back doesn't know the session before it is
+    // resumed, so what it said in between doesn't count.
+    const bool link_changed = opened_on_ != link_.stream_number();
+    const bool away =
+        absl::IsUnavailable(status) && ReasonOf(status) == v1::ERROR_REASON_UNSPECIFIED;
+    if ((!link_changed && !away) || connection_.closed() ||
+        link_.deadlines().Now() >= deadline) {
+      co_return status;
+    }
+    asio::steady_timer pause(link_.context(), kRetryPause);
+    asio::error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+asio::awaitable<absl::Status> Transfer::NextPiece() {
+  while (next_piece_ >= frame_.pieces_size()) {
+    piece_ = nullptr;
+    next_piece_ = 0;
+    // What is waiting for the client shouldn't wait for the next frame too.
+    const bool flushed = co_await connection_.Flush();
+    if (!flushed) co_return ClientGone();
+    const absl::Status status =
+        co_await stream_->Next(&frame_, link_.deadlines(), link_.options().operation_timeout);
+    if (!status.ok()) co_return status;
+  }
+  piece_ = &frame_.pieces(next_piece_++);
+  if (piece_->part() != next_ - opened_at_) {
+    co_return absl::InternalError("the service sent another part than the next");
+  }
+  co_return absl::OkStatus();
+}
+
+void Transfer::Open() {
+  v1::ReadRequest request;
+  request.set_session_token(maildrop_.session_token());
+  for (size_t i = next_; i < parts_.size(); ++i) {
+    v1::ReadPart& part = *request.add_parts();
+    part.set_uid(parts_[i].uid);
+    if (parts_[i].top) part.mutable_top()->set_body_lines(parts_[i].lines);
+  }
+  opened_at_ = next_;
+  opened_on_ = link_.stream_number();
+  stream_ = BodyStream::Start(link_.messages(), link_.context(), std::move(request));
+}
+
+void Transfer::Drop() {
+  if (stream_ != nullptr) std::exchange(stream_, nullptr)->Cancel();
+  piece_ = nullptr;
+  next_piece_ = 0;
+  frame_.Clear();
+}
+
+void Transfer::PartIsOver() {
+  ++next_;
+  if (next_ < parts_.size() || stream_ == nullptr) return;
+  std::exchange(stream_, nullptr)->Finish();
+  piece_ = nullptr;
+  next_piece_ = 0;
+  frame_ = v1::ReadResponse();
+}
+
+void Transfer::AskAheadIfWanted() {
+  // Only when the frame that is there is used up with this piece: two at most.
+  if (next_piece_ < frame_.pieces_size()) return;
+  const bool more_of_part = !piece_->last();
+  const bool more_parts = wanted_ahead_ && next_ + 1 < parts_.size();
+  if (more_of_part || more_parts) stream_->AskAhead();
+}
+
+}  // namespace restante::pop3
