@@ -48,8 +48,8 @@ def reset_peak(server):
 
 class BigMessage(harness.StackTest):
     configs = {
-        "storage": {"rocksdb": {"block_cache_octets": BLOCK_CACHE,
-                                "write_buffer_octets": MEMTABLES}},
+        "storage": {"engine": {"block_cache_octets": BLOCK_CACHE,
+                               "write_buffer_octets": MEMTABLES}},
     }
 
     def setUp(self):

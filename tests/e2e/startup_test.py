@@ -146,14 +146,30 @@ class DataDirectory(unittest.TestCase):
 
     def test_an_unknown_format_version_is_refused(self):
         self.stack.storage.stop()
-        self.write_format_version()
+        path = os.path.join(self.stack.dir, "data", "FORMAT")
+        with open(path) as file:
+            known = file.read()
+        with open(path, "w") as file:
+            file.write("restante-store 4711\n")
         with self.assertRaisesRegex(RuntimeError, "ended with [1-9]"):
             self.stack.storage.start()
-        self.assertRegex(self.stack.storage.log(), "format")
+        self.assertIn("4711", self.stack.storage.log())
+        # Refusing has changed nothing.
+        with open(path, "w") as file:
+            file.write(known)
+        self.stack.storage.start()
 
-    def write_format_version(self):
-        """Stores a version of the future, with RocksDB's own tool."""
-        raise NotImplementedError
+    def test_a_directory_that_holds_something_else_is_refused(self):
+        other = tempfile.mkdtemp(dir=self.stack.dir)
+        with open(os.path.join(other, "letters.txt"), "w") as file:
+            file.write("not mail of ours")
+        config = self.stack._storage_config("127.0.0.1:0")
+        config["data_dir"] = other
+        server = Server("restante-storage", tempfile.mkdtemp(dir=self.stack.dir), config)
+        with self.assertRaisesRegex(RuntimeError, "ended with [1-9]"):
+            server.start()
+        self.assertIn(other, server.log())
+        self.assertEqual(os.listdir(other), ["letters.txt"])
 
     def test_data_outlive_a_clean_end(self):
         self.stack.create_account("kept@example.org")
