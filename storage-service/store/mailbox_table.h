@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -18,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
+#include "storage-service/store/bodies.h"
 #include "storage-service/store/types.h"
 
 namespace restante::store {
@@ -48,6 +48,7 @@ class MailboxTable {
   // state stays in memory. Completes inline when cached.
   Task<absl::StatusOr<std::shared_ptr<Mailbox>>> Find(MailboxId mailbox);
 
+  Bodies& bodies() { return bodies_; }
   size_t cached() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -57,10 +58,12 @@ class MailboxTable {
   };
 
   std::shared_ptr<Mailbox> Slot(MailboxId mailbox) ABSL_LOCKS_EXCLUDED(mutex_);
+  Task<absl::Status> EraseContents(MailboxId mailbox);
   void Evict() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   engine::Engine* const engine_;
   const size_t capacity_;
+  Bodies bodies_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<MailboxId, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   std::list<MailboxId> by_age_ ABSL_GUARDED_BY(mutex_);  // oldest first

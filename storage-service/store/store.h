@@ -37,6 +37,10 @@ struct StoreOptions {
   absl::Duration lease_grace = absl::Seconds(5);
   absl::Duration unary_lease = absl::Seconds(30);
 
+  // How long after an opening of the store the sessions of the one before can be
+  // resumed.
+  absl::Duration resume_window = absl::Seconds(60);
+
   absl::Duration auth_token_lifetime = absl::Seconds(60);
 
   // Threads that verify passwords, verifications that may wait for them, and

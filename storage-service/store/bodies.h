@@ -1,0 +1,62 @@
+// Which bodies are still needed. A body is needed while a row or an expunged row
+// that holds it exists for one of its references, or a delivery is about to write
+// such a row. What isn't needed is erased here, and nowhere else.
+//
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "storage-service/async/task.h"
+#include "storage-service/engine/engine.h"
+
+namespace restante::store {
+
+class Bodies {
+ public:
+  explicit Bodies(engine::Engine* engine) : engine_(engine) {}
+  Bodies(const Bodies&) = delete;
+  Bodies& operator=(const Bodies&) = delete;
+
+  // A delivery has this body in its hands: while the hold lives, the body isn't
+  // erased, although its rows may be missing yet.
+  class Hold {
+   public:
+    Hold() = default;
+    Hold(Bodies* bodies, const engine::BodyId& body);
+    Hold(Hold&& other) noexcept
+        : bodies_(std::exchange(other.bodies_, nullptr)), body_(other.body_) {}
+    Hold& operator=(Hold&& other) noexcept {
+      std::swap(bodies_, other.bodies_);
+      std::swap(body_, other.body_);
+      return *this;
+    }
+    ~Hold();
+
+   private:
+    Bodies* bodies_ = nullptr;
+    engine::BodyId body_;
+  };
+
+  bool IsHeld(const engine::BodyId& body) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Whether the mailbox has a row, or an expunged row that isn't reclaimed, with
+  // this UID and this body.
+  Task<absl::StatusOr<bool>> IsValid(engine::BodyId body, engine::BodyReference reference);
+
+  // Drops references that no row stands behind, as a crash leaves them, and
+  // erases the body if none remains. True: erased. A body that is held stays.
+  Task<absl::StatusOr<bool>> EraseIfUnneeded(engine::BodyId body);
+
+ private:
+  engine::Engine* const engine_;
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<engine::BodyId, int> held_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace restante::store

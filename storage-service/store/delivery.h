@@ -1,0 +1,103 @@
+// A message on its way in: normalised, cut into the engine's chunks and measured
+// while it arrives, then written as a row into each recipient's INBOX.
+//
+// A body that fits into one chunk is sent to the engine together with all its
+// rows, so that the whole delivery is one batch. A larger one is on the list of
+// pending bodies from before its first chunk until its fate is decided.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage-service/async/task.h"
+#include "storage-service/engine/engine.h"
+#include "storage-service/store/bodies.h"
+#include "storage-service/store/deliveries.h"
+#include "storage-service/store/delivery_ids.h"
+#include "storage-service/store/directory.h"
+#include "storage-service/store/mailbox_state.h"
+#include "storage-service/store/mailbox_table.h"
+#include "storage-service/store/normaliser.h"
+#include "storage-service/store/pending_bodies.h"
+#include "storage-service/store/store.h"
+
+namespace restante::store {
+
+// What deliveries work with; all of it outlives them.
+struct DeliveryTools {
+  engine::Engine* engine = nullptr;
+  MailboxTable* mailboxes = nullptr;
+  PendingBodies* pending = nullptr;
+  DeliveryIds* ids = nullptr;
+  const Clock* clock = nullptr;
+  uint64_t max_message_octets = 0;
+  // Told of each mailbox that has a new delivery id.
+  std::function<void(MailboxId, absl::Time)> id_recorded;
+};
+
+// A recipient of the envelope: an account, or why there is none.
+struct Addressee {
+  absl::Status status;
+  Directory::Entry account;
+};
+
+// The reason why a message may not be larger than it is.
+absl::Status TooLarge(uint64_t limit_octets);
+absl::Status OverQuota(const AccountEntry& account);
+
+class IncomingMessage : public Delivery {
+ public:
+  IncomingMessage(DeliveryTools tools, std::string delivery_id,
+                  std::vector<Addressee> addressees);
+  // Not while a call is under way.
+  ~IncomingMessage() override;
+
+  Task<absl::Status> Append(std::string data) override;
+  Task<std::vector<RecipientResult>> Finish() override;
+
+ private:
+  // A recipient's part of the delivery.
+  struct Copy {
+    size_t recipient = 0;
+    std::shared_ptr<Mailbox> mailbox;
+    bool second = false;     // the mailbox gets this message more than once
+    std::string id_key;      // empty: no delivery id
+    KeyedAsyncMutex::Guard turn;
+    RecipientResult result;
+    bool decided = false;
+    bool outcome_unknown = false;
+  };
+
+  Task<absl::Status> FlushChunk();
+  Task<void> FindMailboxes();
+  Task<void> FindEarlierDeliveries();
+  Task<void> WriteRows();
+  absl::Status PutLastChunk();
+  absl::Status CheckQuota(const Copy& copy, const Head& head) const;
+  Task<CommitResult> WriteRow(Copy* copy);
+  void SettleBody();
+  std::vector<RecipientResult> Results();
+
+  const DeliveryTools tools_;
+  const std::string delivery_id_;
+  std::vector<Addressee> addressees_;
+  const Guid guid_;
+  const absl::Time arrived_;
+  const Bodies::Hold hold_;
+  // Nobody to deliver to: the octets are taken and dropped, each recipient has an
+  // answer already.
+  const bool nobody_;
+
+  Normaliser normaliser_;
+  std::string buffer_;  // normalised, not yet sent to the engine
+  uint32_t chunks_ = 0;
+  bool listed_ = false;  // among the pending bodies
+  absl::Status failure_;
+  bool finished_ = false;
+  std::vector<Copy> copies_;
+};
+
+}  // namespace restante::store

@@ -1,0 +1,119 @@
+#include "storage-service/store/mailbox_rows.h"
+
+#include <algorithm>
+#include <string>
+
+namespace restante::store {
+namespace {
+
+using Value = absl::StatusOr<std::optional<std::string>>;
+
+constexpr size_t kPageEntries = 1024;
+
+}  // namespace
+
+Task<absl::StatusOr<std::optional<Head>>> ReadHead(engine::Engine* engine, MailboxId mailbox) {
+  Value value = co_await Await<Value>([&](Done<Value> done) {
+    engine->Get(MailboxShard(mailbox), HeadKey(), std::move(done));
+  });
+  if (!value.ok()) co_return value.status();
+  if (!value->has_value()) co_return std::optional<Head>();
+  absl::StatusOr<Head> head = DecodeHead(**value);
+  if (!head.ok()) co_return head.status();
+  co_return std::optional<Head>(*head);
+}
+
+Task<absl::StatusOr<std::optional<StoredRow>>> ReadRow(engine::Engine* engine,
+                                                       MailboxId mailbox, uint32_t uid) {
+  Value value = co_await Await<Value>([&](Done<Value> done) {
+    engine->Get(MailboxShard(mailbox), RowKey(uid), std::move(done));
+  });
+  if (!value.ok()) co_return value.status();
+  if (!value->has_value()) co_return std::optional<StoredRow>();
+  absl::StatusOr<StoredRow> row = DecodeRow(**value);
+  if (!row.ok()) co_return row.status();
+  co_return std::optional<StoredRow>(*std::move(row));
+}
+
+Task<absl::StatusOr<engine::ScanPage>> ScanKeys(engine::Engine* engine, MailboxId mailbox,
+                                                std::string begin, std::string end,
+                                                size_t max_entries) {
+  engine::ScanRequest request;
+  request.shard = MailboxShard(mailbox);
+  request.begin = std::move(begin);
+  request.end = std::move(end);
+  request.max_entries = max_entries;
+  using Page = absl::StatusOr<engine::ScanPage>;
+  Page page = co_await Await<Page>(
+      [&](Done<Page> done) { engine->Scan(std::move(request), std::move(done)); });
+  co_return page;
+}
+
+Task<absl::StatusOr<RowScan>> ScanRows(engine::Engine* engine, MailboxId mailbox,
+                                       uint32_t first_uid, uint32_t end_uid, size_t limit) {
+  RowScan scan;
+  if (first_uid >= end_uid || limit == 0) co_return scan;
+  absl::StatusOr<engine::ScanPage> page =
+      co_await ScanKeys(engine, mailbox, RowKey(first_uid), RowKey(end_uid), limit);
+  if (!page.ok()) co_return page.status();
+  scan.rows.reserve(page->entries.size());
+  for (const auto& [key, value] : page->entries) {
+    absl::StatusOr<uint32_t> uid = ParseRowKey(key);
+    if (!uid.ok()) co_return uid.status();
+    absl::StatusOr<StoredRow> row = DecodeRow(value);
+    if (!row.ok()) co_return row.status();
+    scan.rows.emplace_back(*uid, *std::move(row));
+  }
+  if (!page->next.empty() && !scan.rows.empty() && scan.rows.back().first + 1 < end_uid) {
+    scan.next_uid = scan.rows.back().first + 1;
+  }
+  co_return scan;
+}
+
+Task<absl::StatusOr<std::vector<LeftRow>>> ScanLeft(engine::Engine* engine, MailboxId mailbox,
+                                                    char prefix, uint64_t after_modseq,
+                                                    size_t limit) {
+  std::vector<LeftRow> rows;
+  std::string begin = ModseqKey(prefix, after_modseq + 1, 0);
+  const std::string end = EndOf(prefix);
+  while (!begin.empty() && rows.size() < limit) {
+    const size_t entries = std::min(limit - rows.size(), kPageEntries);
+    absl::StatusOr<engine::ScanPage> page =
+        co_await ScanKeys(engine, mailbox, begin, end, entries);
+    if (!page.ok()) co_return page.status();
+    for (const auto& [key, value] : page->entries) {
+      absl::StatusOr<ModseqAndUid> place = ParseModseqKey(key);
+      if (!place.ok()) co_return place.status();
+      absl::StatusOr<ExpungedRow> record = DecodeExpunged(value);
+      if (!record.ok()) co_return record.status();
+      rows.push_back({place->modseq, place->uid, *std::move(record)});
+    }
+    begin = std::move(page->next);
+  }
+  co_return rows;
+}
+
+Task<absl::StatusOr<std::vector<LeftSince>>> ScanLeftSince(engine::Engine* engine,
+                                                           MailboxId mailbox,
+                                                           uint64_t after_modseq) {
+  // A row moves from the first prefix to the second: in this order none is missed.
+  std::vector<LeftSince> left;
+  for (const char prefix : {kExpungedPrefix, kTombstonePrefix}) {
+    absl::StatusOr<std::vector<LeftRow>> rows =
+        co_await ScanLeft(engine, mailbox, prefix, after_modseq);
+    if (!rows.ok()) co_return rows.status();
+    for (LeftRow& row : *rows) {
+      left.push_back({std::move(row), prefix == kTombstonePrefix});
+    }
+  }
+  std::stable_sort(left.begin(), left.end(), [](const LeftSince& a, const LeftSince& b) {
+    return a.row.uid < b.row.uid;
+  });
+  const auto last = std::unique(
+      left.begin(), left.end(),
+      [](const LeftSince& a, const LeftSince& b) { return a.row.uid == b.row.uid; });
+  left.erase(last, left.end());
+  co_return left;
+}
+
+}  // namespace restante::store

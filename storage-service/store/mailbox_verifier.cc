@@ -1,0 +1,221 @@
+#include "storage-service/store/mailbox_verifier.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "storage-service/store/body_verifier.h"
+#include "storage-service/store/mailbox_records.h"
+#include "storage-service/store/mailbox_rows.h"
+
+namespace restante::store {
+namespace {
+
+constexpr int kTries = 5;
+constexpr size_t kPageRows = 1024;
+
+// One reading of a mailbox: what it found, to be reported only if it holds good.
+class Reading {
+ public:
+  Reading(engine::Engine* engine, MailboxId mailbox, bool read_bodies)
+      : engine_(engine), mailbox_(mailbox), read_bodies_(read_bodies) {}
+
+  // The mailbox's totals.
+  Task<absl::StatusOr<MailboxTotals>> Read();
+
+  const std::vector<std::string>& errors() const { return errors_; }
+
+ private:
+  Task<absl::Status> ReadRows(Head head);
+  Task<absl::Status> ReadChanges();
+  Task<absl::Status> ReadExpunged(Head head, char prefix);
+  Task<absl::Status> CheckOneRow(Head head, uint32_t uid, StoredRow row);
+  void CheckTotals(const Head& head);
+  void Error(std::string message) { errors_.push_back(std::move(message)); }
+
+  engine::Engine* const engine_;
+  const MailboxId mailbox_;
+  const bool read_bodies_;
+  MailboxTotals totals_;
+  absl::flat_hash_map<uint32_t, uint64_t> modseqs_;  // of live rows, by UID
+  // Hashes: a repetition that isn't one takes more messages than a mailbox has.
+  absl::flat_hash_set<size_t> uidls_;
+  uint32_t lowest_ = UINT32_MAX;
+  uint64_t change_entries_ = 0;
+  uint64_t newest_expunge_ = 0;
+  std::vector<std::string> errors_;
+};
+
+Task<absl::StatusOr<MailboxTotals>> Reading::Read() {
+  absl::StatusOr<std::optional<Head>> head = co_await ReadHead(engine_, mailbox_);
+  if (!head.ok() && ReasonOf(head.status()) == v1::ERROR_REASON_CORRUPT) {
+    Error(std::string(head.status().message()));
+    co_return totals_;
+  }
+  if (!head.ok()) co_return head.status();
+  if (!head->has_value() || (*head)->erasing) {
+    totals_.gone = true;
+    co_return totals_;
+  }
+  totals_.owner = (*head)->owner;
+  absl::Status read = co_await ReadRows(**head);
+  if (read.ok()) read = co_await ReadChanges();
+  if (read.ok()) read = co_await ReadExpunged(**head, kExpungedPrefix);
+  if (read.ok()) read = co_await ReadExpunged(**head, kTombstonePrefix);
+  if (!read.ok()) co_return read;
+  CheckTotals(**head);
+  co_return totals_;
+}
+
+Task<absl::Status> Reading::ReadRows(Head head) {
+  std::string begin(1, kRowPrefix);
+  while (!begin.empty()) {
+    absl::StatusOr<engine::ScanPage> page =
+        co_await ScanKeys(engine_, mailbox_, begin, EndOf(kRowPrefix), kPageRows);
+    if (!page.ok()) co_return page.status();
+    for (const auto& [key, value] : page->entries) {
+      absl::StatusOr<uint32_t> uid = ParseRowKey(key);
+      absl::StatusOr<StoredRow> row = DecodeRow(value);
+      if (!uid.ok() || !row.ok()) {
+        Error(uid.ok() ? absl::StrCat("UID ", *uid, ": ", row.status().message())
+                       : std::string(uid.status().message()));
+        continue;
+      }
+      absl::Status checked = co_await CheckOneRow(head, *uid, *std::move(row));
+      if (!checked.ok()) co_return checked;
+    }
+    begin = std::move(page->next);
+  }
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> Reading::CheckOneRow(Head head, uint32_t uid, StoredRow row) {
+  ++totals_.messages;
+  totals_.octets += row.octets;
+  modseqs_[uid] = row.modseq;
+  lowest_ = std::min(lowest_, uid);
+  if (uid == 0 || uid >= head.uid_next) {
+    Error(absl::StrCat("UID ", uid, " isn't below UIDNEXT ", head.uid_next));
+  }
+  if (row.modseq > head.highest_modseq) {
+    Error(absl::StrCat("UID ", uid, " has MODSEQ ", row.modseq, " above the highest, ",
+                       head.highest_modseq));
+  }
+  const std::string uidl = row.Uidl();
+  if (!IsLegalUidl(uidl)) Error(absl::StrCat("UID ", uid, " has no legal UIDL"));
+  if (!uidls_.insert(absl::HashOf(uidl)).second) {
+    Error(absl::StrCat("UID ", uid, " has the UIDL ", uidl, " of another message"));
+  }
+  absl::StatusOr<std::vector<std::string>> faults =
+      co_await VerifyBody(engine_, {mailbox_, uid}, row, read_bodies_);
+  if (!faults.ok()) co_return faults.status();
+  for (const std::string& fault : *faults) Error(absl::StrCat("UID ", uid, ": ", fault));
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> Reading::ReadChanges() {
+  std::string begin(1, kChangePrefix);
+  while (!begin.empty()) {
+    absl::StatusOr<engine::ScanPage> page =
+        co_await ScanKeys(engine_, mailbox_, begin, EndOf(kChangePrefix), kPageRows);
+    if (!page.ok()) co_return page.status();
+    for (const auto& [key, value] : page->entries) {
+      absl::StatusOr<ModseqAndUid> place = ParseModseqKey(key);
+      if (!place.ok()) {
+        Error(std::string(place.status().message()));
+        continue;
+      }
+      const auto row = modseqs_.find(place->uid);
+      if (row == modseqs_.end() || row->second != place->modseq) {
+        Error(absl::StrCat("the change log has MODSEQ ", place->modseq, " for UID ", place->uid,
+                           ", which no row has"));
+      } else {
+        ++change_entries_;
+      }
+    }
+    begin = std::move(page->next);
+  }
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> Reading::ReadExpunged(Head head, char prefix) {
+  absl::StatusOr<std::vector<LeftRow>> rows = co_await ScanLeft(engine_, mailbox_, prefix, 0);
+  if (!rows.ok()) {
+    if (ReasonOf(rows.status()) != v1::ERROR_REASON_CORRUPT) co_return rows.status();
+    Error(std::string(rows.status().message()));
+    co_return absl::OkStatus();
+  }
+  for (const LeftRow& row : *rows) {
+    newest_expunge_ = std::max(newest_expunge_, row.modseq);
+    if (modseqs_.contains(row.uid)) {
+      Error(absl::StrCat("UID ", row.uid, " is expunged and alive"));
+    }
+    if (row.uid >= head.uid_next || row.modseq > head.highest_modseq) {
+      Error(absl::StrCat("expunged UID ", row.uid, " is newer than the mailbox"));
+    }
+    if (prefix == kExpungedPrefix && row.modseq <= head.reclaimed_modseq) {
+      Error(absl::StrCat("expunged UID ", row.uid, " counts as reclaimed and isn't"));
+    }
+  }
+  co_return absl::OkStatus();
+}
+
+void Reading::CheckTotals(const Head& head) {
+  if (totals_.messages != head.message_count) {
+    Error(absl::StrCat("counts ", head.message_count, " messages and has ", totals_.messages));
+  }
+  if (totals_.octets != head.octets) {
+    Error(absl::StrCat("counts ", head.octets, " octets and has ", totals_.octets));
+  }
+  if (totals_.messages > 0 && lowest_ < head.low_uid) {
+    Error(absl::StrCat("has UID ", lowest_, " below its lower bound ", head.low_uid));
+  }
+  if (change_entries_ != totals_.messages) {
+    Error(absl::StrCat("the change log has ", change_entries_, " of ", totals_.messages,
+                       " messages"));
+  }
+  if (newest_expunge_ > head.last_expunge_modseq) {
+    Error(absl::StrCat("the newest expunge, MODSEQ ", newest_expunge_, ", isn't known"));
+  }
+  if (head.uidvalidity == 0) Error("has no UIDVALIDITY");
+}
+
+}  // namespace
+
+Task<absl::StatusOr<MailboxTotals>> VerifyMailbox(engine::Engine* engine, MailboxId mailbox,
+                                                  std::string where, bool read_bodies,
+                                                  std::function<void(VerifyFinding)> report) {
+  using Version = absl::StatusOr<engine::Version>;
+  MailboxTotals totals;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    Version before = co_await Await<Version>([&](Done<Version> done) {
+      engine->GetVersion(MailboxShard(mailbox), std::move(done));
+    });
+    if (!before.ok()) co_return before.status();
+    Reading reading(engine, mailbox, read_bodies);
+    absl::StatusOr<MailboxTotals> read = co_await reading.Read();
+    if (!read.ok()) co_return read.status();
+    totals = *read;
+    if (totals.gone || reading.errors().empty()) {
+      // What fits together although it changed meanwhile is right twice.
+      co_return totals;
+    }
+    Version after = co_await Await<Version>([&](Done<Version> done) {
+      engine->GetVersion(MailboxShard(mailbox), std::move(done));
+    });
+    if (!after.ok()) co_return after.status();
+    if (*before != *after) continue;
+    for (const std::string& error : reading.errors()) report({true, where, error});
+    co_return totals;
+  }
+  report({false, where, absl::StrCat("changed during each of ", kTries,
+                                     " readings; verify it again when it is less busy")});
+  co_return totals;
+}
+
+}  // namespace restante::store

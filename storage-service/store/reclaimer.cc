@@ -1,0 +1,316 @@
+#include "storage-service/store/reclaimer.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/log.h"
+#include "storage-service/store/mailbox_records.h"
+#include "storage-service/store/mailbox_rows.h"
+
+namespace restante::store {
+namespace {
+
+// What one commit of the reclaimer moves at most.
+constexpr size_t kBatch = 512;
+constexpr size_t kMailboxesInPage = 1024;
+
+}  // namespace
+
+Reclaimer::Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBodies* pending,
+                     const Clock* clock, const StoreOptions& options)
+    : engine_(engine),
+      mailboxes_(mailboxes),
+      pending_(pending),
+      clock_(clock),
+      expunged_grace_(options.expunged_grace),
+      delivery_id_window_(options.delivery_id_window) {}
+
+void Reclaimer::NoteExpunged(const MailboxId& mailbox) {
+  absl::MutexLock lock(&mutex_);
+  expunged_.insert(mailbox);
+}
+
+void Reclaimer::NoteDeliveryId(const MailboxId& mailbox, absl::Time accepted) {
+  absl::MutexLock lock(&mutex_);
+  const auto [entry, added] = delivery_ids_.try_emplace(mailbox, accepted);
+  entry->second = std::min(entry->second, accepted);
+}
+
+bool Reclaimer::BeginPass() {
+  absl::MutexLock lock(&mutex_);
+  if (stopping()) return false;
+  ++passes_;
+  return true;
+}
+
+void Reclaimer::EndPass() {
+  absl::MutexLock lock(&mutex_);
+  --passes_;
+}
+
+void Reclaimer::Stop() {
+  absl::MutexLock lock(&mutex_);
+  stopping_ = true;
+  auto idle = [this] {
+    mutex_.AssertReaderHeld();
+    return passes_ == 0;
+  };
+  mutex_.Await(absl::Condition(&idle));
+}
+
+Task<absl::StatusOr<uint64_t>> Reclaimer::Run() {
+  if (!BeginPass()) co_return absl::CancelledError("the store is shutting down");
+  absl::StatusOr<uint64_t> erased = absl::InternalError("");
+  {
+    AsyncMutex::Guard guard = co_await turn_.Lock();
+    erased = co_await Pass();
+  }
+  EndPass();
+  co_return erased;
+}
+
+void Reclaimer::RunInBackground() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (in_background_ || stopping()) return;
+    in_background_ = true;
+    ++passes_;
+  }
+  Spawn<absl::StatusOr<uint64_t>>(Run(), [this](absl::StatusOr<uint64_t> erased) {
+    if (!erased.ok() && !absl::IsCancelled(erased.status())) {
+      LogWarning("store", "ReclaimFailed", {{"error", erased.status()}});
+    }
+    absl::MutexLock lock(&mutex_);
+    in_background_ = false;
+    --passes_;
+  });
+}
+
+Task<absl::StatusOr<uint64_t>> Reclaimer::Pass() {
+  if (!walked_) {
+    absl::Status walked = co_await WalkThroughMailboxes();
+    if (!walked.ok()) co_return walked;
+  }
+  uint64_t erased = 0;
+  std::vector<MailboxId> expunged;
+  std::vector<MailboxId> with_old_ids;
+  {
+    absl::MutexLock lock(&mutex_);
+    expunged.assign(expunged_.begin(), expunged_.end());
+    expunged_.clear();
+    const absl::Time oldest = clock_->Now() - delivery_id_window_;
+    for (auto entry = delivery_ids_.begin(); entry != delivery_ids_.end();) {
+      if (entry->second > oldest) {
+        ++entry;
+        continue;
+      }
+      with_old_ids.push_back(entry->first);
+      delivery_ids_.erase(entry++);
+    }
+  }
+  absl::Status failure;
+  for (const MailboxId& mailbox : expunged) {
+    absl::StatusOr<bool> left = true;
+    if (!stopping()) left = co_await ReclaimMailbox(mailbox, &erased);
+    if (!left.ok()) failure = left.status();
+    if (!left.ok() || *left) NoteExpunged(mailbox);
+  }
+  for (const MailboxId& mailbox : with_old_ids) {
+    if (stopping()) break;
+    absl::Status forgotten = co_await ForgetDeliveryIds(mailbox);
+    if (forgotten.ok()) continue;
+    NoteDeliveryId(mailbox, absl::InfinitePast());
+    failure = forgotten;
+  }
+  absl::StatusOr<uint64_t> orphans = co_await LookIntoDoubtfulBodies();
+  if (!orphans.ok()) co_return orphans.status();
+  if (!failure.ok()) co_return failure;
+  co_return erased + *orphans;
+}
+
+Task<absl::Status> Reclaimer::WalkThroughMailboxes() {
+  using Page = absl::StatusOr<std::vector<Id128>>;
+  while (true) {
+    Page page = co_await Await<Page>([this](Done<Page> done) {
+      engine_->ListShards(engine::ShardId::Kind::kMailbox, walked_to_, kMailboxesInPage,
+                          std::move(done));
+    });
+    if (!page.ok()) co_return page.status();
+    if (page->empty()) {
+      walked_ = true;
+      co_return absl::OkStatus();
+    }
+    for (const Id128& mailbox : *page) {
+      if (stopping()) co_return absl::CancelledError("the store is shutting down");
+      absl::StatusOr<std::optional<Head>> head = co_await ReadHead(engine_, mailbox);
+      if (!head.ok()) co_return head.status();
+      if (head->has_value()) {
+        const Head& found = **head;
+        if (found.erasing || found.last_expunge_modseq > found.reclaimed_modseq) {
+          NoteExpunged(mailbox);
+        }
+        absl::StatusOr<engine::ScanPage> ids =
+            co_await ScanKeys(engine_, mailbox, std::string(1, kDeliveryTimePrefix),
+                              EndOf(kDeliveryTimePrefix), 1);
+        if (!ids.ok()) co_return ids.status();
+        if (!ids->entries.empty()) {
+          absl::StatusOr<TimeAndDelivery> oldest =
+              ParseDeliveryTimeKey(ids->entries.front().first);
+          if (oldest.ok()) NoteDeliveryId(mailbox, oldest->accepted);
+        }
+      }
+      walked_to_ = mailbox;
+    }
+  }
+}
+
+Task<absl::StatusOr<bool>> Reclaimer::ReclaimMailbox(MailboxId mailbox, uint64_t* erased) {
+  absl::StatusOr<std::shared_ptr<Mailbox>> found = co_await mailboxes_->Find(mailbox);
+  if (ReasonOf(found.status()) == v1::ERROR_REASON_NO_SUCH_MAILBOX) {
+    absl::Status finished = co_await mailboxes_->Erase(mailbox);
+    if (!finished.ok()) co_return finished;
+    co_return false;
+  }
+  if (!found.ok()) co_return found.status();
+  bool left = false;
+  while (!stopping()) {
+    absl::StatusOr<bool> more = co_await ReclaimBatch(*found, erased, &left);
+    if (ReasonOf(more.status()) == v1::ERROR_REASON_NO_SUCH_MAILBOX) co_return false;
+    if (!more.ok()) co_return more.status();
+    if (!*more) co_return left;
+  }
+  co_return true;
+}
+
+Task<absl::StatusOr<bool>> Reclaimer::ReclaimBatch(std::shared_ptr<Mailbox> mailbox,
+                                                   uint64_t* erased, bool* left) {
+  AsyncMutex::Guard guard = co_await mailbox->changes().Lock();
+  absl::Status loaded = co_await mailbox->Load();
+  if (!loaded.ok()) co_return loaded;
+  const uint64_t limit = mailbox->ReclaimableModseq();
+  const absl::Time oldest = clock_->Now() - expunged_grace_;
+  const uint64_t reclaimed = mailbox->durable().reclaimed_modseq;
+  absl::StatusOr<std::vector<LeftRow>> rows =
+      co_await ScanLeft(engine_, mailbox->id(), kExpungedPrefix, reclaimed, kBatch);
+  if (!rows.ok()) co_return rows.status();
+
+  size_t count = 0;
+  while (count < rows->size() && (*rows)[count].modseq <= limit &&
+         (*rows)[count].record.expunged <= oldest) {
+    ++count;
+  }
+  *left = count < rows->size();
+  if (count == 0) co_return false;
+
+  // First the bodies: should this be cut short, the rows tell that it isn't done.
+  for (size_t i = 0; i < count; ++i) {
+    const engine::BodyId body = (*rows)[i].record.row.body;
+    const engine::BodyReference reference{mailbox->id(), (*rows)[i].uid};
+    absl::Status removed = co_await Await<absl::Status>([&](Done<absl::Status> done) {
+      engine_->RemoveReference(body, reference, std::move(done));
+    });
+    if (!removed.ok()) co_return removed;
+    absl::StatusOr<bool> gone = co_await mailboxes_->bodies().EraseIfUnneeded(body);
+    if (!gone.ok()) co_return gone.status();
+    *erased += *gone ? 1 : 0;
+  }
+
+  // Rows of one commit share a MODSEQ and may go in several batches.
+  const bool whole = count == rows->size() ? rows->size() < kBatch
+                                           : (*rows)[count].modseq > (*rows)[count - 1].modseq;
+  const uint64_t done_to = (*rows)[count - 1].modseq - (whole ? 0 : 1);
+  Change moved;
+  for (size_t i = 0; i < count; ++i) {
+    const LeftRow& row = (*rows)[i];
+    moved.deletes.push_back(ModseqKey(kExpungedPrefix, row.modseq, row.uid));
+    moved.puts.emplace_back(ModseqKey(kTombstonePrefix, row.modseq, row.uid),
+                            Encode(row.record));
+  }
+  CommitResult result = co_await mailbox->Commit(
+      [moved = std::move(moved), done_to](Head& head, Change& change) mutable -> absl::Status {
+        head.reclaimed_modseq = std::max(head.reclaimed_modseq, done_to);
+        change = std::move(moved);
+        return absl::OkStatus();
+      });
+  if (!result.status.ok()) co_return result.status;
+  co_return count == rows->size() && rows->size() == kBatch;
+}
+
+Task<absl::Status> Reclaimer::ForgetDeliveryIds(MailboxId mailbox) {
+  absl::StatusOr<std::shared_ptr<Mailbox>> found = co_await mailboxes_->Find(mailbox);
+  if (ReasonOf(found.status()) == v1::ERROR_REASON_NO_SUCH_MAILBOX) co_return absl::OkStatus();
+  if (!found.ok()) co_return found.status();
+  const absl::Time oldest = clock_->Now() - delivery_id_window_;
+  while (!stopping()) {
+    absl::StatusOr<engine::ScanPage> page =
+        co_await ScanKeys(engine_, mailbox, std::string(1, kDeliveryTimePrefix),
+                          EndOf(kDeliveryTimePrefix), kBatch + 1);
+    if (!page.ok()) co_return page.status();
+    Change change;
+    std::optional<absl::Time> next;
+    for (const auto& [key, value] : page->entries) {
+      absl::StatusOr<TimeAndDelivery> entry = ParseDeliveryTimeKey(key);
+      if (!entry.ok()) co_return entry.status();
+      if (entry->accepted > oldest || change.deletes.size() >= 2 * kBatch) {
+        next = entry->accepted;
+        break;
+      }
+      change.deletes.push_back(key);
+      absl::StatusOr<bool> renewed = co_await IsRenewed(mailbox, *entry);
+      if (!renewed.ok()) co_return renewed.status();
+      if (!*renewed) change.deletes.push_back(DeliveryKey(entry->key));
+    }
+    const bool more = next.has_value() && *next <= oldest;
+    if (!change.deletes.empty()) {
+      CommitResult result = co_await (*found)->Commit(
+          [&change](Head&, Change& commit) -> absl::Status {
+            commit = std::move(change);
+            return absl::OkStatus();
+          });
+      if (!result.status.ok()) co_return result.status;
+    }
+    if (more) continue;
+    if (next) NoteDeliveryId(mailbox, *next);
+    co_return absl::OkStatus();
+  }
+  co_return absl::OkStatus();
+}
+
+Task<absl::StatusOr<bool>> Reclaimer::IsRenewed(MailboxId mailbox, TimeAndDelivery entry) {
+  using Value = absl::StatusOr<std::optional<std::string>>;
+  Value value = co_await Await<Value>([&](Done<Value> done) {
+    engine_->Get(MailboxShard(mailbox), DeliveryKey(entry.key), std::move(done));
+  });
+  if (!value.ok()) co_return value.status();
+  if (!value->has_value()) co_return false;
+  absl::StatusOr<DeliveryRecord> record = DecodeDelivery(**value);
+  if (!record.ok()) co_return record.status();
+  co_return record->accepted > entry.accepted;
+}
+
+Task<absl::StatusOr<uint64_t>> Reclaimer::LookIntoDoubtfulBodies() {
+  uint64_t erased = 0;
+  absl::Status failure;
+  for (const engine::BodyId& body : pending_->TakeDoubtful()) {
+    if (stopping() || mailboxes_->bodies().IsHeld(body)) {
+      pending_->Doubt(body);
+      continue;
+    }
+    absl::StatusOr<bool> gone = co_await mailboxes_->bodies().EraseIfUnneeded(body);
+    if (!gone.ok()) {
+      pending_->Doubt(body);
+      failure = gone.status();
+      continue;
+    }
+    erased += *gone ? 1 : 0;
+    pending_->Remove(body);
+  }
+  if (!failure.ok()) co_return failure;
+  co_return erased;
+}
+
+}  // namespace restante::store

@@ -1,0 +1,91 @@
+// Gives back what nobody needs any more: bodies of messages that were expunged
+// long enough ago and are in no session's list, orphans that a crash has left,
+// mailboxes whose erasure was cut short, old delivery ids.
+//
+// It works on the mailboxes it is told of; the first pass also walks through all
+// of them, for what the opening before has left.
+//
+// Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "storage-service/async/task.h"
+#include "storage-service/engine/engine.h"
+#include "storage-service/store/async_mutex.h"
+#include "storage-service/store/mailbox_state.h"
+#include "storage-service/store/mailbox_table.h"
+#include "storage-service/store/pending_bodies.h"
+#include "storage-service/store/store.h"
+
+namespace restante::store {
+
+class Reclaimer {
+ public:
+  Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBodies* pending,
+            const Clock* clock, const StoreOptions& options);
+  // Not while a pass is under way; see Stop.
+  ~Reclaimer() = default;
+  Reclaimer(const Reclaimer&) = delete;
+  Reclaimer& operator=(const Reclaimer&) = delete;
+
+  // The mailbox has expunged rows.
+  void NoteExpunged(const MailboxId& mailbox) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The mailbox has recorded a delivery id.
+  void NoteDeliveryId(const MailboxId& mailbox, absl::Time accepted)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // One pass; passes take turns. The number of bodies erased.
+  Task<absl::StatusOr<uint64_t>> Run();
+
+  // A pass by itself, unless one is under way.
+  void RunInBackground();
+
+  // Lets no pass begin any more, and waits for the one under way to end soon.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  Task<absl::StatusOr<uint64_t>> Pass();
+  Task<absl::Status> WalkThroughMailboxes();
+  // Whether something is left for a later pass.
+  Task<absl::StatusOr<bool>> ReclaimMailbox(MailboxId mailbox, uint64_t* erased);
+  // True: call again; false: nothing more can go now.
+  Task<absl::StatusOr<bool>> ReclaimBatch(std::shared_ptr<Mailbox> mailbox, uint64_t* erased,
+                                          bool* left);
+  Task<absl::Status> ForgetDeliveryIds(MailboxId mailbox);
+  // Whether a delivery id that fell out of the window was taken anew since.
+  Task<absl::StatusOr<bool>> IsRenewed(MailboxId mailbox, TimeAndDelivery entry);
+  Task<absl::StatusOr<uint64_t>> LookIntoDoubtfulBodies();
+  bool BeginPass() ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndPass() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+
+  engine::Engine* const engine_;
+  MailboxTable* const mailboxes_;
+  PendingBodies* const pending_;
+  const Clock* const clock_;
+  const absl::Duration expunged_grace_;
+  const absl::Duration delivery_id_window_;
+
+  AsyncMutex turn_;
+  // Only the pass under way's.
+  bool walked_ = false;
+  Id128 walked_to_;
+
+  std::atomic<bool> stopping_{false};
+  absl::Mutex mutex_;
+  int passes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool in_background_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_set<MailboxId> expunged_ ABSL_GUARDED_BY(mutex_);
+  // The oldest delivery id that each mailbox may still have.
+  absl::flat_hash_map<MailboxId, absl::Time> delivery_ids_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace restante::store

@@ -1,0 +1,97 @@
+#include "storage-service/store/session_list.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "storage-service/store/mailbox_rows.h"
+
+namespace restante::store {
+namespace {
+
+// Whether some commit, complete or not, may have expunged rows of the list. Asked
+// after rows were read: a row that was missing then has been submitted before.
+bool MayHaveLeft(const Mailbox& mailbox, const SessionFacts& facts) {
+  return mailbox.submitted().last_expunge_modseq > facts.modseq;
+}
+
+bool ByUid(const MaildropRow& a, const MaildropRow& b) { return a.uid < b.uid; }
+
+}  // namespace
+
+Task<absl::StatusOr<MaildropRowPage>> ListSession(engine::Engine* engine,
+                                                  std::shared_ptr<Mailbox> mailbox,
+                                                  SessionFacts facts, uint32_t after_uid,
+                                                  size_t limit) {
+  std::optional<MaildropRowPage> cached =
+      mailbox->CachedPage(facts.modseq, after_uid, facts.uid_next, limit);
+  if (cached) co_return *std::move(cached);
+
+  const Head head = mailbox->durable();
+  const uint32_t first = std::max(after_uid == UINT32_MAX ? after_uid : after_uid + 1, head.low_uid);
+  // The first page is read to where the cache can keep it for the next session.
+  const bool for_cache = first == head.low_uid && facts.uid_next == head.uid_next;
+  const size_t wanted = for_cache ? std::max(limit, RowCache::kMostRows) : limit;
+
+  std::vector<MaildropRow> rows;
+  std::vector<ListedRow> listed;
+  uint32_t next = first;
+  while (next != 0 && rows.size() < wanted) {
+    absl::StatusOr<RowScan> scan = co_await ScanRows(engine, mailbox->id(), next, facts.uid_next,
+                                                     wanted - rows.size());
+    if (!scan.ok()) co_return scan.status();
+    for (const auto& [uid, row] : scan->rows) {
+      ListedRow entry = ListedRow::Of(uid, row);
+      rows.push_back(entry.AsMaildropRow());
+      if (for_cache && listed.size() < RowCache::kMostRows) listed.push_back(std::move(entry));
+    }
+    next = scan->next_uid;
+  }
+  // All live rows of the list below this UID are in `rows`.
+  const uint32_t horizon = next == 0 ? facts.uid_next : next;
+  if (for_cache) {
+    const uint32_t end = rows.size() > listed.size() ? listed.back().uid + 1 : horizon;
+    mailbox->OfferRows(head, std::move(listed), end);
+  }
+
+  if (MayHaveLeft(*mailbox, facts)) {
+    absl::StatusOr<std::vector<LeftSince>> left =
+        co_await ScanLeftSince(engine, mailbox->id(), facts.modseq);
+    if (!left.ok()) co_return left.status();
+    const size_t live = rows.size();
+    for (const LeftSince& entry : *left) {
+      const uint32_t uid = entry.row.uid;
+      if (uid <= after_uid || uid >= horizon) continue;
+      const auto end = rows.begin() + static_cast<ptrdiff_t>(live);
+      MaildropRow row = ListedRow::Of(uid, entry.row.record.row).AsMaildropRow();
+      // Expunged between the two reads: it was seen alive.
+      if (!std::binary_search(rows.begin(), end, row, ByUid)) rows.push_back(std::move(row));
+    }
+    std::sort(rows.begin(), rows.end(), ByUid);
+  }
+
+  MaildropRowPage page;
+  page.end = horizon == facts.uid_next && rows.size() <= limit;
+  if (rows.size() > limit) rows.resize(limit);
+  page.rows = std::move(rows);
+  co_return page;
+}
+
+Task<absl::StatusOr<std::optional<StoredRow>>> FindInSession(engine::Engine* engine,
+                                                             std::shared_ptr<Mailbox> mailbox,
+                                                             SessionFacts facts, uint32_t uid) {
+  if (uid >= facts.uid_next) co_return std::optional<StoredRow>();
+  absl::StatusOr<std::optional<StoredRow>> row =
+      co_await ReadRow(engine, mailbox->id(), uid);
+  if (!row.ok() || row->has_value()) co_return row;
+  if (!MayHaveLeft(*mailbox, facts)) co_return std::optional<StoredRow>();
+  absl::StatusOr<std::vector<LeftRow>> left =
+      co_await ScanLeft(engine, mailbox->id(), kExpungedPrefix, facts.modseq);
+  if (!left.ok()) co_return left.status();
+  for (LeftRow& entry : *left) {
+    if (entry.uid == uid) co_return std::optional<StoredRow>(std::move(entry.record.row));
+  }
+  co_return std::optional<StoredRow>();
+}
+
+}  // namespace restante::store

@@ -1,0 +1,155 @@
+// Puts the store's parts together; each has a file of its own.
+#include "storage-service/store/store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/log.h"
+#include "storage-service/store/account_mailboxes.h"
+#include "storage-service/store/delivery_ids.h"
+#include "storage-service/store/directory.h"
+#include "storage-service/store/ingest.h"
+#include "storage-service/store/mailbox_table.h"
+#include "storage-service/store/maildrop_sessions.h"
+#include "storage-service/store/message_reader.h"
+#include "storage-service/store/passwords.h"
+#include "storage-service/store/pending_bodies.h"
+#include "storage-service/store/reclaimer.h"
+#include "storage-service/store/service_record.h"
+#include "storage-service/store/ticker.h"
+#include "storage-service/store/tokens.h"
+#include "storage-service/store/verifier.h"
+
+namespace restante::store {
+namespace {
+
+// Sessions are ended at the latest so long after their lease.
+constexpr absl::Duration kLongestWait = absl::Seconds(1);
+
+class SystemClock : public Clock {
+ public:
+  absl::Time Now() const override { return absl::Now(); }
+};
+
+class MailStore : public Store {
+ public:
+  MailStore(std::unique_ptr<engine::Engine> engine, StoreOptions options,
+            const ServiceFacts& facts)
+      : options_(WithClock(options, &system_clock_)),
+        sealer_(facts.token_key),
+        engine_(std::move(engine)),
+        mailbox_table_(engine_.get(), options_.cached_mailboxes),
+        pending_(engine_.get(), options_.clock),
+        reclaimer_(engine_.get(), &mailbox_table_, &pending_, options_.clock, options_),
+        directory_(std::make_unique<Directory>(engine_.get(), &mailbox_table_, &sealer_,
+                                               options_.clock, options_)),
+        delivery_ids_(engine_.get(), options_.delivery_id_window),
+        sessions_(engine_.get(), &mailbox_table_, directory_.get(), &sealer_, options_.clock,
+                  options_,
+                  [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); }),
+        messages_(engine_.get(), &sessions_, directory_.get(), &mailbox_table_),
+        mailboxes_(engine_.get(), directory_.get(), &mailbox_table_),
+        ingest_(Tools(), directory_.get()) {}
+
+  // The timer and the reclaimer go first; then the directory, whose verifications
+  // end here; then the engine, whose last answers still find the rest.
+  ~MailStore() override {
+    ticker_.reset();
+    reclaimer_.Stop();
+    directory_.reset();
+    engine_.reset();
+  }
+
+  absl::Status Start() {
+    if (absl::Status status = SyncWait(pending_.Start()); !status.ok()) return status;
+    if (absl::Status status = SyncWait(directory_->Start()); !status.ok()) return status;
+    next_reclaim_ = options_.clock->Now();
+    if (options_.reclaim_interval < absl::InfiniteDuration()) {
+      ticker_ = std::make_unique<Ticker>([this] { return Tick(); });
+    }
+    return absl::OkStatus();
+  }
+
+  Accounts& accounts() override { return *directory_; }
+  Maildrops& maildrops() override { return sessions_; }
+  Messages& messages() override { return messages_; }
+  Mailboxes& mailboxes() override { return mailboxes_; }
+  Deliveries& deliveries() override { return ingest_; }
+
+  Task<absl::StatusOr<VerifySummary>> Verify(
+      bool read_bodies, std::function<void(VerifyFinding)> report) override {
+    Verifier verifier(engine_.get(), directory_.get(), &mailbox_table_);
+    absl::StatusOr<VerifySummary> summary =
+        co_await verifier.Run(read_bodies, std::move(report));
+    co_return summary;
+  }
+
+  Task<absl::StatusOr<uint64_t>> Reclaim() override { return reclaimer_.Run(); }
+
+  std::map<std::string, double> Stats() const override {
+    std::map<std::string, double> stats = engine_->Stats();
+    stats["sessions"] = static_cast<double>(sessions_.table().sessions());
+    stats["cached_mailboxes"] = static_cast<double>(mailbox_table_.cached());
+    return stats;
+  }
+
+ private:
+  static StoreOptions WithClock(StoreOptions options, const Clock* clock) {
+    if (options.clock == nullptr) options.clock = clock;
+    return options;
+  }
+
+  DeliveryTools Tools() {
+    DeliveryTools tools;
+    tools.engine = engine_.get();
+    tools.mailboxes = &mailbox_table_;
+    tools.pending = &pending_;
+    tools.ids = &delivery_ids_;
+    tools.clock = options_.clock;
+    tools.max_message_octets = options_.max_message_octets;
+    tools.id_recorded = [this](MailboxId mailbox, absl::Time accepted) {
+      reclaimer_.NoteDeliveryId(mailbox, accepted);
+    };
+    return tools;
+  }
+
+  // On the timer's thread.
+  absl::Duration Tick() {
+    sessions_.table().Expire();
+    const absl::Time now = options_.clock->Now();
+    if (now >= next_reclaim_) {
+      next_reclaim_ = now + options_.reclaim_interval;
+      reclaimer_.RunInBackground();
+    }
+    return std::min(kLongestWait, next_reclaim_ - now);
+  }
+
+  const SystemClock system_clock_;
+  const StoreOptions options_;
+  const TokenSealer sealer_;
+  std::unique_ptr<engine::Engine> engine_;
+  MailboxTable mailbox_table_;
+  PendingBodies pending_;
+  Reclaimer reclaimer_;
+  std::unique_ptr<Directory> directory_;
+  DeliveryIds delivery_ids_;
+  MaildropSessions sessions_;
+  MessageReading messages_;
+  AccountMailboxes mailboxes_;
+  Ingest ingest_;
+  absl::Time next_reclaim_;
+  std::unique_ptr<Ticker> ticker_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(std::unique_ptr<engine::Engine> engine,
+                                                   StoreOptions options) {
+  absl::StatusOr<ServiceFacts> facts = SyncWait(ReadOrMakeServiceRecord(engine.get()));
+  if (!facts.ok()) return facts.status();
+  auto store = std::make_unique<MailStore>(std::move(engine), options, *facts);
+  if (absl::Status status = store->Start(); !status.ok()) return status;
+  return store;
+}
+
+}  // namespace restante::store
