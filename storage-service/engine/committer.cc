@@ -126,14 +126,15 @@ Committer::Answer Committer::Failure(Work work, absl::Status status) {
 }
 
 absl::Status Committer::Ready() {
-  if (broken_.ok()) return absl::OkStatus();
-  if (absl::Now() >= next_resume_) {
-    if (database_.db().Resume().ok()) {
-      broken_ = absl::OkStatus();
-    } else {
-      next_resume_ = absl::Now() + options_.resume_interval;
-    }
+  if (broken_.ok()) {
+    if (!database_.background_errors().Take()) return absl::OkStatus();
+    broken_ = absl::UnavailableError("the store failed in the background");
   }
+  if (absl::Now() < next_resume_) return broken_;
+  database_.background_errors().Take();
+  const rocksdb::Status resumed = database_.db().Resume();
+  broken_ = FromRocks(resumed, "cannot write");
+  next_resume_ = resumed.ok() ? absl::InfinitePast() : absl::Now() + options_.resume_interval;
   return broken_;
 }
 

@@ -39,7 +39,9 @@ absl::Status OpenFailure(const rocksdb::Status& status, const std::string& path,
 }  // namespace
 
 Database::Database(StoreDirectory directory, std::unique_ptr<rocksdb::Env> env)
-    : directory_(std::move(directory)), env_(std::move(env)) {}
+    : directory_(std::move(directory)),
+      env_(std::move(env)),
+      background_errors_(std::make_shared<BackgroundErrors>()) {}
 
 Database::~Database() {
   if (db_ == nullptr) return;
@@ -72,6 +74,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   database_options.create_missing_column_families = true;
 
   std::unique_ptr<Database> database(new Database(*std::move(directory), std::move(own_env)));
+  database_options.listeners.push_back(database->background_errors_);
   const std::string database_path = database->directory_.database_path();
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "rocksdb/db.h"
+#include "storage-service/engine/background_errors.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/engine/engine_options.h"
 #include "storage-service/engine/store_directory.h"
@@ -36,6 +37,7 @@ class Database {
     return kind == ShardId::Kind::kMailbox ? messages_ : state_;
   }
   rocksdb::ColumnFamilyHandle* bodies() const { return bodies_; }
+  BackgroundErrors& background_errors() const { return *background_errors_; }
   uint64_t epoch() const { return epoch_; }
 
  private:
@@ -45,7 +47,8 @@ class Database {
 
   // In this order: RocksDB goes first, then its environment, then the lock.
   StoreDirectory directory_;
-  std::unique_ptr<rocksdb::Env> env_;  // null: the machine's
+  std::unique_ptr<rocksdb::Env> env_;                    // null: the machine's
+  std::shared_ptr<BackgroundErrors> background_errors_;  // with RocksDB
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // destroyed through db_
   rocksdb::ColumnFamilyHandle* engine_ = nullptr;       // RocksDB's "default"

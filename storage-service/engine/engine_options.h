@@ -44,7 +44,7 @@ struct EngineOptions {
 
   // After a failed write, how long until the store is asked whether it works
   // again; calls in between fail at once.
-  absl::Duration resume_interval = absl::Milliseconds(100);
+  absl::Duration resume_interval = absl::Seconds(1);
 
   // Null: the machine's. For tests.
   std::shared_ptr<rocksdb::FileSystem> file_system;

@@ -116,7 +116,7 @@ std::unique_ptr<MemoryEngine> MemoryEngine::Crash(InFlight in_flight) {
     closed_ = true;
     for (; !held_.empty(); held_.pop_front()) {
       HeldCommit& commit = held_.front();
-      if (in_flight == InFlight::kDurable) {
+      if (in_flight == InFlight::kDurable && commit.fault.status.ok()) {
         content_.Commit(commit.request, commit.changes_before).IgnoreError();
       }
       Finish(std::move(commit));
@@ -128,8 +128,15 @@ std::unique_ptr<MemoryEngine> MemoryEngine::Crash(InFlight in_flight) {
 }
 
 void MemoryEngine::Finish(HeldCommit commit) {
-  absl::StatusOr<Version> result =
-      closed_ ? Closed() : content_.Commit(commit.request, commit.changes_before);
+  absl::StatusOr<Version> result = Closed();
+  if (!closed_ && commit.fault.status.ok()) {
+    result = content_.Commit(commit.request, commit.changes_before);
+  } else if (!closed_) {
+    if (commit.fault.effect == Effect::kDone) {
+      content_.Commit(commit.request, commit.changes_before).IgnoreError();
+    }
+    result = std::move(commit.fault.status);
+  }
   Queue([done = std::move(commit.done), result = std::move(result)]() mutable {
     std::move(done)(std::move(result));
   });
@@ -205,18 +212,11 @@ void MemoryEngine::Commit(CommitRequest request, Done<absl::StatusOr<Version>> d
   {
     absl::MutexLock lock(&mutex_);
     Fault fault = Meet(Call::kCommit);
-    HeldCommit commit{std::move(request), content_.changes(), std::move(done)};
-    if (checked.ok() && !closed_ && !fault.status.ok()) {
-      if (fault.effect == Effect::kDone) {
-        content_.Commit(commit.request, commit.changes_before).IgnoreError();
-      }
-      checked = std::move(fault.status);
-    }
-    if (!checked.ok()) {
-      Queue([done = std::move(commit.done), checked = std::move(checked)]() mutable {
-        std::move(done)(std::move(checked));
-      });
-    } else if (holding_ && !closed_) {
+    if (!checked.ok()) fault = {0, std::move(checked), Effect::kNothingDone};
+    HeldCommit commit{std::move(request), content_.changes(), std::move(done),
+                      std::move(fault)};
+    // One that is to fail waits too: commits complete in the order they came in.
+    if (holding_ && !closed_) {
       held_.push_back(std::move(commit));
     } else {
       Finish(std::move(commit));

@@ -123,6 +123,7 @@ class MemoryEngine : public Engine {
     CommitRequest request;
     uint64_t changes_before = 0;
     Done<absl::StatusOr<Version>> done;
+    Fault fault;
   };
   using Completion = absl::AnyInvocable<void() &&>;
 
