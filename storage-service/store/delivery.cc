@@ -225,9 +225,10 @@ Task<CommitResult> IncomingMessage::WriteRow(Copy* copy) {
   row.has_dot_line = normaliser_.has_dot_line();
   const absl::Time saved = row.save_date;
 
-  CommitResult result = co_await mailbox->Commit([this, copy, row = std::move(row)](
-                                                     Head& head,
-                                                     Change& change) mutable -> absl::Status {
+  // Named, because g++ 12 copies the octets of a temporary closure in a co_await
+  // operand, the strings' pointers to themselves included.
+  Mailbox::Plan plan = [this, copy, row = std::move(row)](
+                           Head& head, Change& change) mutable -> absl::Status {
     if (absl::Status fits = CheckQuota(*copy, head); !fits.ok()) return fits;
     if (head.uid_next == UINT32_MAX) {
       return MakeError(v1::ERROR_REASON_STORE_FULL, "the mailbox has used up its UIDs");
@@ -245,7 +246,8 @@ Task<CommitResult> IncomingMessage::WriteRow(Copy* copy) {
       DeliveryIds::Record(copy->id_key, {uid, guid_, head.uidvalidity, row.save_date}, change);
     }
     return absl::OkStatus();
-  });
+  };
+  CommitResult result = co_await mailbox->Commit(std::move(plan));
   if (result.status.ok() && !copy->id_key.empty()) {
     tools_.id_recorded(mailbox->id(), saved);
   }
