@@ -14,14 +14,26 @@ class DemoError(Exception):
     """What failed, in words for people."""
 
 
-def install(restantectl, grpc, lmtp):
-    """Creates the account and delivers the samples; nothing if the account is there."""
+def install(directory, restantectl, grpc, lmtp):
+    """Creates the account and delivers the samples; nothing if the account is there.
+
+    A file says that the samples are still to be delivered, for a run that was
+    interrupted between the two.
+    """
+    pending = directory.path / "samples-pending"
     control = [restantectl, "--server", grpc, "accounts"]
     shown = subprocess.run(
         [*control, "show", ADDRESS], capture_output=True, stdin=subprocess.DEVNULL, check=False
     )
-    if shown.returncode == 0:
-        return
+    if shown.returncode != 0:
+        pending.touch()
+        _create(control)
+    if pending.exists():
+        _deliver(lmtp)
+        pending.unlink()
+
+
+def _create(control):
     created = subprocess.run(
         [*control, "create", ADDRESS, "--password-stdin"],
         input=PASSWORD + "\n",
@@ -31,7 +43,6 @@ def install(restantectl, grpc, lmtp):
     )
     if created.returncode != 0:
         raise DemoError(f"the demo account couldn't be created: {created.stderr.strip()}")
-    _deliver(lmtp)
 
 
 def _deliver(lmtp):

@@ -123,15 +123,17 @@ class Run:
         }, certificate
 
     def watch(self):
-        """Returns only by an exception: a program that ended, or StopRequested."""
-        while True:
+        """Returns when a program has ended; otherwise only StopRequested ends it."""
+        while not self.explain_ends():
             waiting = [s.exited for s in self._services] + [s.notices for s in self._services]
             ready, _, _ = select.select(waiting, [], [])
             for service in self._services:
-                if service.exited in ready:
-                    raise ServiceError(service.explain_end())
                 if service.notices in ready:
                     service.drop_notice()
+
+    def explain_ends(self):
+        """A text for each program that has ended by itself."""
+        return [s.explain_end() for s in self._services if s.has_ended()]
 
     def stop(self):
         """Front-ends first, so that their sessions can still reach the storage service."""
@@ -220,18 +222,21 @@ def run(arguments, programs):
     try:
         addresses, certificate = services.start()
         if not arguments.no_demo:
-            demo.install(programs / "restantectl", addresses["grpc"], addresses["lmtp"])
+            demo.install(directory, programs / "restantectl", addresses["grpc"], addresses["lmtp"])
         print_ready(addresses, certificate, directory, programs, not arguments.no_demo)
         if ready:
             ready()
         services.watch()
+        raise ServiceError("a program ended")
     except StopRequested:
         tell("stopping")
         services.stop()
         tell("stopped")
         return 0
     except (ServiceError, RunError, demo.DemoError) as error:
-        tell(f"error: {error}")
+        # A program that died is the reason for what failed after it.
+        for reason in services.explain_ends() or [error]:
+            tell(f"error: {reason}")
         services.stop()
         return 1
     except BaseException:

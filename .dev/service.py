@@ -66,7 +66,7 @@ class Service:
                 if self._take_state(self._notify.recv(65536).decode()):
                     return
             elif self.exited in ready:
-                raise ServiceError(self.explain_end())
+                raise ServiceError(f"{self.name} ended")
             elif not ready:
                 raise ServiceError(
                     f"{self.name} isn't ready after {seconds} s{self._last_lines()}"
@@ -94,6 +94,9 @@ class Service:
             self._process.kill()
             self._process.wait()
             return False
+
+    def has_ended(self):
+        return self._process.poll() is not None
 
     def explain_end(self):
         code = self._process.wait()
