@@ -15,7 +15,7 @@ inline absl::Status NoSuchAccount(absl::string_view address) {
 
 inline absl::Status AccountExists(absl::string_view address) {
   return MakeError(v1::ERROR_REASON_ACCOUNT_EXISTS,
-                   absl::StrCat("there is an account ", address, " already"));
+                   absl::StrCat("the account ", address, " exists already"));
 }
 
 inline bool IsNoSuchAccount(const absl::Status& status) {

@@ -2,13 +2,16 @@
 
 #include <crypt.h>
 #include <openssl/crypto.h>
+#include <openssl/sha.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <regex>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
@@ -61,6 +64,16 @@ struct WipeAndFree {
 };
 using CryptData = std::unique_ptr<crypt_data, WipeAndFree>;
 
+// What is given to libcrypt in a password's place.
+std::string Phrase(const std::string& password) {
+  if (password.size() < CRYPT_MAX_PASSPHRASE_SIZE) return password;
+  std::array<unsigned char, SHA512_DIGEST_LENGTH> digest;
+  SHA512(reinterpret_cast<const unsigned char*>(password.data()), password.size(),
+         digest.data());
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+}
+
 class CryptHasher : public PasswordHasher {
  public:
   absl::StatusOr<std::string> Hash(const std::string& password) const override {
@@ -69,8 +82,10 @@ class CryptHasher : public PasswordHasher {
     if (setting == nullptr) {
       return absl::InternalError(absl::StrCat("libcrypt makes no salt: ", strerror(errno)));
     }
+    std::string phrase = Phrase(password);
+    const WipeAtEnd wipe(&phrase);
     const CryptData data(new crypt_data());
-    const char* hash = crypt_r(password.c_str(), setting.get(), data.get());
+    const char* hash = crypt_r(phrase.c_str(), setting.get(), data.get());
     if (hash == nullptr || hash[0] == '*') {
       return absl::InternalError(absl::StrCat("libcrypt makes no hash: ", strerror(errno)));
     }
@@ -78,8 +93,10 @@ class CryptHasher : public PasswordHasher {
   }
 
   bool Verify(const std::string& password, const std::string& hash) const override {
+    std::string phrase = Phrase(password);
+    const WipeAtEnd wipe(&phrase);
     const CryptData data(new crypt_data());
-    const char* computed = crypt_r(password.c_str(), hash.c_str(), data.get());
+    const char* computed = crypt_r(phrase.c_str(), hash.c_str(), data.get());
     // A failure token begins with an asterisk, which no hash does.
     if (computed == nullptr || computed[0] == '*') return false;
     return std::strlen(computed) == hash.size() &&

@@ -11,10 +11,9 @@
 
 namespace restante::store {
 
-// What libcrypt takes.
-inline constexpr size_t kMaxPasswordOctets = 511;
+inline constexpr size_t kMaxPasswordOctets = 1024;
 
-// Can this be a password? 1 to 511 octets, without NUL, CR and LF.
+// Can this be a password? 1 to 1,024 octets, without NUL, CR and LF.
 // INVALID_REQUEST.
 absl::Status CheckPassword(absl::string_view password);
 
@@ -50,7 +49,9 @@ class PasswordHasher {
   virtual bool Verify(const std::string& password, const std::string& hash) const = 0;
 };
 
-// Hashes with yescrypt at libcrypt's own settings; verifies whatever it can.
+// Hashes with yescrypt at libcrypt's own settings; verifies whatever it can. For a
+// password longer than the 511 octets that libcrypt takes, its SHA-512 in hexadecimal
+// stands; no hash that was made elsewhere can be of such a password.
 std::unique_ptr<PasswordHasher> NewCryptHasher();
 
 }  // namespace restante::store

@@ -100,13 +100,17 @@ TEST(CryptHasher, SaltsEachHash) {
   EXPECT_NE(*one, *other);
 }
 
-TEST(CryptHasher, TakesTheLongestPassword) {
+TEST(CryptHasher, TakesPasswordsOfEveryLengthWhole) {
   const auto hasher = NewCryptHasher();
-  const std::string longest(kMaxPasswordOctets, 'x');
-  ASSERT_TRUE(CheckPassword(longest).ok());
-  const auto hash = hasher->Hash(longest);
-  ASSERT_TRUE(hash.ok()) << hash.status();
-  EXPECT_TRUE(hasher->Verify(longest, *hash));
+  for (const size_t length : {size_t{1}, size_t{511}, size_t{512}, kMaxPasswordOctets}) {
+    const std::string password(length, 'x');
+    ASSERT_TRUE(CheckPassword(password).ok());
+    const auto hash = hasher->Hash(password);
+    ASSERT_TRUE(hash.ok()) << hash.status();
+    EXPECT_TRUE(hasher->Verify(password, *hash)) << length;
+    EXPECT_FALSE(hasher->Verify(password + "x", *hash)) << length;
+    EXPECT_FALSE(hasher->Verify(password.substr(0, length - 1), *hash)) << length;
+  }
 }
 
 TEST(CryptHasher, VerifiesNothingAgainstWhatIsNoHash) {
@@ -121,7 +125,7 @@ TEST(PasswordRule, RefusesWhatNoClientCouldSend) {
   EXPECT_TRUE(CheckPassword("x").ok());
   EXPECT_TRUE(CheckPassword("with space, tab\tand ümlaut").ok());
   for (const std::string& password : {std::string(), std::string("a\0b", 3), std::string("a\r"),
-                                      std::string("a\nb"), std::string(512, 'x')}) {
+                                      std::string("a\nb"), std::string(1025, 'x')}) {
     EXPECT_EQ(ReasonOf(CheckPassword(password)), v1::ERROR_REASON_INVALID_REQUEST);
   }
 }

@@ -1,0 +1,57 @@
+#include "storage-service/ctl/json.h"
+
+#include "storage-service/ctl/format.h"
+
+namespace restante::ctl {
+
+Json ToJson(const v1::Account& account) {
+  return {{"account_id", account.account_id()},      {"address", account.address()},
+          {"disabled", account.disabled()},          {"quota_octets", account.quota_octets()},
+          {"used_octets", account.used_octets()},    {"message_count", account.message_count()},
+          {"created", FormatTime(account.created())}};
+}
+
+Json ToJson(const v1::MailboxStatus& mailbox) {
+  return {{"mailbox_id", mailbox.mailbox_id()},
+          {"name", mailbox.name()},
+          {"uidvalidity", mailbox.uidvalidity()},
+          {"uid_next", mailbox.uid_next()},
+          {"highest_modseq", mailbox.highest_modseq()},
+          {"message_count", mailbox.message_count()},
+          {"octets", mailbox.octets()}};
+}
+
+Json ToJson(const v1::MessageRow& row) {
+  Json flags = Json::array();
+  for (const std::string& flag : row.flags()) flags.push_back(flag);
+  return {{"uid", row.uid()},
+          {"modseq", row.modseq()},
+          {"guid", row.guid()},
+          {"uidl", row.uidl()},
+          {"octets", row.octets()},
+          {"header_octets", row.header_octets()},
+          {"internal_date", FormatTime(row.internal_date())},
+          {"save_date", FormatTime(row.save_date())},
+          {"flags", std::move(flags)},
+          {"has_dot_line", row.has_dot_line()}};
+}
+
+Json ToJson(const v1::VerifyFinding& finding) {
+  const bool error = finding.severity() == v1::VerifyFinding::SEVERITY_ERROR;
+  return {{"severity", error ? "error" : "note"},
+          {"where", finding.where()},
+          {"message", finding.message()}};
+}
+
+Json ToJson(const v1::VerifySummary& summary) {
+  return {{"accounts", summary.accounts()}, {"mailboxes", summary.mailboxes()},
+          {"messages", summary.messages()}, {"octets", summary.octets()},
+          {"bodies", summary.bodies()},     {"errors", summary.errors()},
+          {"notes", summary.notes()}};
+}
+
+std::string Dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace restante::ctl
