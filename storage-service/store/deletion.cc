@@ -98,8 +98,7 @@ Task<absl::Status> CheckEnds(engine::Engine* engine, MailboxId mailbox,
         left->begin(), left->end(), uid,
         [](const LeftSince& row, uint32_t wanted) { return row.row.uid < wanted; });
     if (entry == left->end() || entry->row.uid != uid) {
-      co_return Invalid(
-          absl::StrCat("delete_uids: ", uid, " isn't in the session's list"));
+      co_return Invalid(absl::StrCat("delete_uids: ", uid, " isn't in the session's list"));
     }
   }
   co_return absl::OkStatus();
@@ -157,22 +156,22 @@ Task<absl::StatusOr<uint64_t>> DeleteFromSession(engine::Engine* engine,
   if (!low.ok()) co_return low.status();
 
   Deletions deletions = *std::move(found);
-  CommitResult result = co_await mailbox->Commit(
-      [deletions = std::move(deletions), low = *low, fencing = facts.fencing](
-          Head& next, Change& change) mutable -> absl::Status {
-        const uint64_t modseq = ++next.highest_modseq;
-        for (auto& [key, value] : deletions.puts) SetModseq(key, modseq);
-        next.message_count -= deletions.uids.size();
-        next.octets -= deletions.octets;
-        next.low_uid = std::max(next.low_uid, low);
-        next.last_expunge_modseq = modseq;
-        next.last_commit_fencing = fencing;
-        next.last_commit_deleted = deletions.uids.size();
-        change.puts = std::move(deletions.puts);
-        change.deletes = std::move(deletions.deletes);
-        change.removed = std::move(deletions.uids);
-        return absl::OkStatus();
-      });
+  Mailbox::Plan plan = [deletions = std::move(deletions), low = *low, fencing = facts.fencing](
+                           Head& next, Change& change) mutable -> absl::Status {
+    const uint64_t modseq = ++next.highest_modseq;
+    for (auto& [key, value] : deletions.puts) SetModseq(key, modseq);
+    next.message_count -= deletions.uids.size();
+    next.octets -= deletions.octets;
+    next.low_uid = std::max(next.low_uid, low);
+    next.last_expunge_modseq = modseq;
+    next.last_commit_fencing = fencing;
+    next.last_commit_deleted = deletions.uids.size();
+    change.puts = std::move(deletions.puts);
+    change.deletes = std::move(deletions.deletes);
+    change.removed = std::move(deletions.uids);
+    return absl::OkStatus();
+  };
+  CommitResult result = co_await mailbox->Commit(std::move(plan));
   if (!result.status.ok()) co_return result.status;
   co_return deleted;
 }

@@ -26,9 +26,9 @@ absl::Status WithReason(const absl::Status& status) {
 }  // namespace
 
 absl::Status TooLarge(uint64_t limit_octets) {
-  absl::Status status = MakeError(
-      v1::ERROR_REASON_TOO_LARGE,
-      absl::StrCat("the message is too large; at most ", limit_octets, " octets"));
+  absl::Status status =
+      MakeError(v1::ERROR_REASON_TOO_LARGE,
+                absl::StrCat("the message is too large; at most ", limit_octets, " octets"));
   SetErrorMetadata(status, "limit_octets", absl::StrCat(limit_octets));
   return status;
 }
@@ -206,8 +206,7 @@ absl::Status IncomingMessage::PutLastChunk() {
 
 absl::Status IncomingMessage::CheckQuota(const Copy& copy, const Head& head) const {
   const AccountEntry& account = *addressees_[copy.recipient].account;
-  if (account.quota_octets == 0 ||
-      head.octets + normaliser_.octets() <= account.quota_octets) {
+  if (account.quota_octets == 0 || head.octets + normaliser_.octets() <= account.quota_octets) {
     return absl::OkStatus();
   }
   return OverQuota(account);

@@ -230,12 +230,13 @@ Task<absl::StatusOr<bool>> Reclaimer::ReclaimBatch(std::shared_ptr<Mailbox> mail
     moved.puts.emplace_back(ModseqKey(kTombstonePrefix, row.modseq, row.uid),
                             Encode(row.record));
   }
-  CommitResult result = co_await mailbox->Commit(
-      [moved = std::move(moved), done_to](Head& head, Change& change) mutable -> absl::Status {
-        head.reclaimed_modseq = std::max(head.reclaimed_modseq, done_to);
-        change = std::move(moved);
-        return absl::OkStatus();
-      });
+  Mailbox::Plan plan = [moved = std::move(moved), done_to](
+                           Head& head, Change& change) mutable -> absl::Status {
+    head.reclaimed_modseq = std::max(head.reclaimed_modseq, done_to);
+    change = std::move(moved);
+    return absl::OkStatus();
+  };
+  CommitResult result = co_await mailbox->Commit(std::move(plan));
   if (!result.status.ok()) co_return result.status;
   co_return count == rows->size() && rows->size() == kBatch;
 }
@@ -266,8 +267,8 @@ Task<absl::Status> Reclaimer::ForgetDeliveryIds(MailboxId mailbox) {
     }
     const bool more = next.has_value() && *next <= oldest;
     if (!change.deletes.empty()) {
-      CommitResult result = co_await (*found)->Commit(
-          [&change](Head&, Change& commit) -> absl::Status {
+      CommitResult result =
+          co_await (*found)->Commit([&change](Head&, Change& commit) -> absl::Status {
             commit = std::move(change);
             return absl::OkStatus();
           });
