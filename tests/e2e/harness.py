@@ -294,16 +294,21 @@ class StackTest(unittest.TestCase):
 
     configs = {}
     stack = None
+    has_run_tests = False
 
     @classmethod
     def setUpClass(cls):
         cls.stack = Stack(**cls.configs).start()
+        cls.addClassCleanup(cls.stop_stack)
 
     @classmethod
-    def tearDownClass(cls):
+    def stop_stack(cls):
+        if not cls.has_run_tests:
+            sys.stderr.write(cls.stack.log_tails())
         cls.stack.stop()
 
     def run(self, result=None):
+        type(self).has_run_tests = True
         before = len(result.failures) + len(result.errors)
         super().run(result)
         if len(result.failures) + len(result.errors) > before and self.stack is not None:

@@ -153,6 +153,8 @@ mpop.keeps = mpop_keeps
 def fetchmail(account, directory, count=None, keep=True, fetch_all=True):
     script = write(directory, "store", NUMBERED_FILES.format(directory=directory))
     os.chmod(script, 0o700)
+    # fetchmail compares the name that it connects to with the certificate's CN alone.
+    host = "localhost"
     configuration = write(directory, "fetchmailrc", """
 set no bouncemail
 set no softbounce
@@ -164,7 +166,7 @@ poll %s service %d protocol pop3 uidl timeout 60 bad-header accept
   no rewrite pass8bits no stripcr no forcecr no mimedecode
   %s
   mda "%s"
-""" % (account.host, account.port, account.user, account.password,
+""" % (host, account.port, account.user, account.password,
        "ssl sslcertck sslcertfile " + account.certificate if account.tls else "sslproto ''",
        "keep" if keep else "no keep", "fetchall" if fetch_all else "no fetchall", script))
     run(["fetchmail", "--silent", "--nodetach", "--nosyslog", "--fetchmailrc", configuration,

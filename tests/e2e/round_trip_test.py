@@ -14,7 +14,7 @@ from wiretap import Tap
 
 ALL = "all@example.org"      # every message, sent by BDAT
 SHORT = "short@example.org"  # without lines that getmail refuses, sent by DATA
-PASSWORD = "a password with spaces "
+PASSWORD = "a password with spaces"
 
 
 class RoundTrip(harness.StackTest):

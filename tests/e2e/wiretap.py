@@ -50,17 +50,18 @@ class Tap:
         selector = selectors.DefaultSelector()
         selector.register(self._listener, selectors.EVENT_READ)
         selector.register(self._stopped, selectors.EVENT_READ)
+        connections = []
         while True:
             for key, _ in selector.select():
                 if key.fileobj is self._stopped:
-                    for other in list(selector.get_map().values()):
-                        if other.data is not None:
-                            other.fileobj.close()
                     selector.close()
+                    for connection in connections:
+                        connection.close()
                     return
                 if key.fileobj is self._listener:
                     client = self._listener.accept()[0]
                     server = socket.create_connection(self._server)
+                    connections += [client, server]
                     session = _Session()
                     self._sessions.append(session)
                     selector.register(client, selectors.EVENT_READ,
