@@ -165,7 +165,7 @@ bool Mailbox::Submit(Plan& plan, Done<CommitResult>& done) {
       submitted_ = pending.head;
       ++submitted_version_;
       erased_ = submitted_.erasing;
-      pending_.push_back(std::move(pending));
+      pending_.emplace(submitted_version_, std::move(pending));
       outgoing_.push_back(std::move(out));
     }
   }
@@ -192,9 +192,11 @@ void Mailbox::SendOutgoing() {
         engine_->AddReference(out.reference->first, {id_, out.reference->second},
                               [](absl::Status) {});
       }
-      engine_->Commit(std::move(out.request), [self](absl::StatusOr<engine::Version> result) {
-        self->Complete(std::move(result));
-      });
+      const engine::Version version = out.request.expected + 1;
+      engine_->Commit(std::move(out.request),
+                      [self, version](absl::StatusOr<engine::Version> result) {
+                        self->Complete(version, std::move(result));
+                      });
       mutex_.Lock();
     }
     sending_ = false;
@@ -202,14 +204,13 @@ void Mailbox::SendOutgoing() {
   mutex_.Unlock();
 }
 
-void Mailbox::Complete(absl::StatusOr<engine::Version> result) {
+void Mailbox::Complete(engine::Version version, absl::StatusOr<engine::Version> result) {
   CommitResult answer;
   Done<CommitResult> done;
   std::vector<std::coroutine_handle<>> sleepers;
   {
     absl::MutexLock lock(&mutex_);
-    Pending pending = std::move(pending_.front());
-    pending_.pop_front();
+    Pending pending = std::move(pending_.extract(version).mapped());
     if (result.ok()) {
       if (pending.change.added) {
         rows_.Add(*std::move(pending.change.added), durable_.uid_next);

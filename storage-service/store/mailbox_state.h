@@ -13,6 +13,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -150,7 +151,8 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   // False: not ready (any more); `done` is given back.
   bool Submit(Plan& plan, Done<CommitResult>& done) ABSL_LOCKS_EXCLUDED(mutex_);
   void SendOutgoing() ABSL_LOCKS_EXCLUDED(mutex_);
-  void Complete(absl::StatusOr<engine::Version> result) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Complete(engine::Version version, absl::StatusOr<engine::Version> result)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   static void ResumeAll(std::vector<std::coroutine_handle<>> sleepers);
   void Unpin(uint64_t modseq) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -164,7 +166,8 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   Head submitted_ ABSL_GUARDED_BY(mutex_);
   engine::Version submitted_version_ ABSL_GUARDED_BY(mutex_) = 0;
   Head durable_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Pending> pending_ ABSL_GUARDED_BY(mutex_);
+  // By the version that each makes.
+  std::map<engine::Version, Pending> pending_ ABSL_GUARDED_BY(mutex_);
   // Commits leave in the order in which they were computed, outside the lock, by
   // whichever thread finds nobody else at it.
   std::deque<Outgoing> outgoing_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage-service/store/mailbox_rows.h"
 
 namespace restante::store {
 namespace {
@@ -22,21 +23,18 @@ StoreTest::StoreTest() {
 StoreTest::~StoreTest() = default;
 
 void StoreTest::Open(MemoryEngine::Options engine_options) {
-  auto engine = std::make_unique<MemoryEngine>(engine_options);
+  OpenOn(std::make_unique<MemoryEngine>(engine_options));
+}
+
+void StoreTest::OpenOn(std::unique_ptr<MemoryEngine> engine) {
+  store_.reset();
   engine_ = engine.get();
   absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(std::move(engine), options_);
   ASSERT_THAT(opened.status(), IsOk());
   store_ = *std::move(opened);
 }
 
-void StoreTest::Crash(MemoryEngine::InFlight in_flight) {
-  std::unique_ptr<MemoryEngine> next = engine_->Crash(in_flight);
-  store_.reset();
-  engine_ = next.get();
-  absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(std::move(next), options_);
-  ASSERT_THAT(opened.status(), IsOk());
-  store_ = *std::move(opened);
-}
+void StoreTest::Crash(MemoryEngine::InFlight in_flight) { OpenOn(engine_->Crash(in_flight)); }
 
 Store& StoreTest::store() {
   if (store_ == nullptr) Open();
@@ -198,6 +196,13 @@ size_t StoreTest::BodyCount() {
   const Page page = SyncWait(list(&engine()));
   EXPECT_THAT(page.status(), IsOk());
   return page.ok() ? page->size() : 0;
+}
+
+size_t StoreTest::KeysOf(const MailboxId& mailbox, char prefix) {
+  const absl::StatusOr<engine::ScanPage> page = SyncWait(
+      ScanKeys(&engine(), mailbox, std::string(1, prefix), EndOf(prefix), 1'000'000));
+  EXPECT_THAT(page.status(), IsOk());
+  return page.ok() ? page->entries.size() : 0;
 }
 
 std::string MessageOf(size_t octets, const std::string& subject) {

@@ -70,6 +70,7 @@ class StoreTest : public ::testing::Test {
 
   // Opens the store on a new engine; called by the first use.
   void Open(MemoryEngine::Options engine_options = {});
+  void OpenOn(std::unique_ptr<MemoryEngine> engine);
   // The power fails and the service starts again.
   void Crash(MemoryEngine::InFlight in_flight = MemoryEngine::InFlight::kLost);
 
@@ -110,6 +111,8 @@ class StoreTest : public ::testing::Test {
   void ExpectClean();
   uint64_t Reclaim();
   size_t BodyCount();
+  // How many keys of a mailbox begin with this octet.
+  size_t KeysOf(const MailboxId& mailbox, char prefix);
 
   FakeClock clock_;
   StoreOptions options_;
