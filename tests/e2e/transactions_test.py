@@ -195,6 +195,8 @@ class LeaveOnServer(harness.StackTest):
         self.stack.import_accounts([self.user], PASSWORD)
         self.directory = tempfile.mkdtemp(prefix="client-", dir=self.stack.dir)
         self.addCleanup(shutil.rmtree, self.directory)
+        # One address for all polls: clients remember messages by server and port.
+        self.tap = self.enterContext(Tap(self.stack.pop3))
         self.delivered = 0
 
     def deliver(self, count):
@@ -213,11 +215,12 @@ class LeaveOnServer(harness.StackTest):
         return subjects
 
     def poll(self, client, **options):
-        with Tap(self.stack.pop3) as tap:
-            way = real_clients.Account(tap.address, self.user, PASSWORD, False,
-                                       self.stack.certificate)
-            client(way, self.directory, **options)
-        return len(tap.retrieved())
+        """How many messages the client was given."""
+        before = len(self.tap.retrieved())
+        way = real_clients.Account(self.tap.address, self.user, PASSWORD, False,
+                                   self.stack.certificate)
+        client(way, self.directory, **options)
+        return len(self.tap.retrieved()) - before
 
     def check(self, client, **options):
         self.deliver(3)
@@ -230,7 +233,7 @@ class LeaveOnServer(harness.StackTest):
         self.deliver(1)
         self.assertEqual(self.poll(client, **options), 1)
         self.assertEqual(self.fetched(), list(range(1, 7)))
-        self.assertEqual(Pop3(self.stack.pop3).log_in(self.user, PASSWORD).stat()[0], 6)
+        self.assertEqual(self.left(), 6)
 
     def check_deleting(self, client, **options):
         self.deliver(4)
@@ -238,7 +241,11 @@ class LeaveOnServer(harness.StackTest):
         self.deliver(1)
         self.assertEqual(self.poll(client, **options), 1)
         self.assertEqual(self.fetched(), list(range(1, 6)))
-        self.assertEqual(Pop3(self.stack.pop3).log_in(self.user, PASSWORD).stat()[0], 0)
+        self.assertEqual(self.left(), 0)
+
+    def left(self):
+        with Pop3(self.stack.pop3) as pop3:
+            return pop3.log_in(self.user, PASSWORD).stat()[0]
 
     def test_fetchmail_fetches_no_message_twice(self):
         self.check(real_clients.fetchmail, fetch_all=False)

@@ -105,7 +105,8 @@ class _Session:
                               (verb in MULTILINE_IF_BARE and len(words) == 1)):
                 continue
             end = at if received.startswith(b".\r\n", at) else received.find(b"\r\n.\r\n", at) + 2
-            if verb == b"RETR":
+            # fetchmail asks for a whole message by TOP, lest servers mark it as read.
+            if verb == b"RETR" or (verb == b"TOP" and int(words[2]) >= 10**6):
                 body = received[at:end]
                 if body.startswith(b".."):
                     body = body[1:]
