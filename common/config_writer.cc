@@ -124,6 +124,8 @@ void EmitMessage(const Message& message, YAML::Emitter* out) {
       continue;
     }
     const int size = message.GetReflection()->FieldSize(message, &field);
+    // An empty list on the line of its key.
+    if (size == 0) *out << YAML::Flow;
     *out << YAML::BeginSeq;
     for (int index = 0; index < size; ++index) EmitValue(message, field, index, out);
     *out << YAML::EndSeq;
