@@ -19,6 +19,9 @@ constexpr size_t kProtectionOctets = 8;
 // every later read in its memtable; so many single ones cost less.
 constexpr size_t kRecordsErasedSingly = 64;
 
+// The memory of a batch that is kept for the next one.
+constexpr size_t kBatchOctetsKept = 1 << 20;
+
 rocksdb::WriteBatch NewBatch() {
   return rocksdb::WriteBatch(/*reserved_bytes=*/0, /*max_bytes=*/0, kProtectionOctets,
                              /*default_cf_ts_sz=*/0);
@@ -192,7 +195,11 @@ absl::Status WriteBatcher::Write() {
   }
   new_versions_.clear();
   bodies_put_.clear();
-  batch_.Clear();
+  if (batch_.GetDataSize() > kBatchOctetsKept) {
+    batch_ = NewBatch();
+  } else {
+    batch_.Clear();
+  }
   commits_ = 0;
   return FromRocks(status, "cannot write");
 }
