@@ -136,16 +136,22 @@ class Run:
         return [s.explain_end() for s in self._services if s.has_ended()]
 
     def stop(self):
-        """Front-ends first, so that their sessions can still reach the storage service."""
+        """Front-ends first, so that their sessions can still reach the storage service.
+
+        What was wrong with the programs' ends, in words.
+        """
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, signal.SIG_IGN)
+        problems = []
         front_ends, storage = self._services[1:], self._services[:1]
         for group in (front_ends, storage):
             for service in group:
                 service.ask_to_stop()
             for service in group:
-                if not service.await_end(STOP_SECONDS):
-                    tell(f"{service.name} didn't stop within {STOP_SECONDS} s and was killed")
+                problem = service.await_end(STOP_SECONDS)
+                if problem:
+                    problems.append(problem)
+        return problems
 
     def _launch(self, name, configuration):
         config = self._directory.config / f"{name}.yaml"
@@ -230,9 +236,11 @@ def run(arguments, programs):
         raise ServiceError("a program ended")
     except StopRequested:
         tell("stopping")
-        services.stop()
+        problems = services.stop()
+        for problem in problems:
+            tell(f"error: {problem}")
         tell("stopped")
-        return 0
+        return 1 if problems else 0
     except (ServiceError, RunError, demo.DemoError) as error:
         # A program that died is the reason for what failed after it.
         for reason in services.explain_ends() or [error]:

@@ -86,14 +86,14 @@ class Service:
             self._process.send_signal(signal.SIGTERM)
 
     def await_end(self, seconds):
-        """Kills the program if it hasn't ended after that time. True if it has."""
+        """What was wrong with the end, or None; kills the program after that time."""
         try:
-            self._process.wait(seconds)
-            return True
+            code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            return False
+            return f"{self.name} didn't stop within {seconds} s and was killed"
+        return self.explain_end() if code != 0 else None
 
     def has_ended(self):
         return self._process.poll() is not None
