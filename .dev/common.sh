@@ -28,7 +28,7 @@ missing_packages() {
   local wanted installed
   wanted=$(awk -v groups=" $* " '!/^#/ && index(groups, " " $1 " ") {print $2}' .dev/packages)
   installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null |
-    awk '$2 == "installed" {print $1}')
+    awk '$2 == "installed" {print $1}' || true)
   comm -23 <(sort -u <<<"$wanted") <(sort -u <<<"$installed")
 }
 
@@ -62,12 +62,12 @@ install_packages() {
     as_root chmod 755 "$policy"
     guarded=yes
   fi
-  local status=0
+  local status=0 apt=(env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+    apt-get -o DPkg::Lock::Timeout=300)
   {
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get -o DPkg::Lock::Timeout=300 update &&
-      as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l \
-        apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
+    # Without network, what is cached may still do.
+    as_root "${apt[@]}" update || say "apt-get update failed; trying with what is known"
+    as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
   } >&2 </dev/null || status=$?
   if [[ $guarded ]]; then as_root rm -f "$policy"; fi
   if ((status != 0)); then
