@@ -58,7 +58,7 @@ class Ctl(harness.StackTest):
     # accounts -------------------------------------------------------------------
 
     def test_create_takes_the_password_from_standard_input(self):
-        for password in ("tulip", "with spaces ", "Grüße 🌷", "x" * 1000):
+        for password in ("tulip", "with spaces ", "Grüße 🌷", "x" * 200):
             address = self.account(password)
             self.assertTrue(self.can_log_in(address, password))
             self.assertFalse(self.can_log_in(address, password + "x"))
@@ -192,8 +192,11 @@ class Ctl(harness.StackTest):
         with Pop3(self.stack.pop3) as pop3:
             pop3.log_in(address, "tulip")
             self.assertEqual([row["uidl"] for row in rows], pop3.uidls())
-        shown = self.stack.ctl("messages", "show", address, str(rows[0]["uid"]))[1]
-        self.assertEqual(shown.replace("\r\n", "\n").encode(), text.replace(b"\r\n", b"\n"))
+        uid = str(rows[0]["uid"])
+        self.assertIn("Subject: one", self.stack.ctl("messages", "show", address, uid)[1])
+        # Text mode of this test's pipe makes LF of CRLF.
+        raw = self.stack.ctl("messages", "show", address, uid, "--raw")[1]
+        self.assertEqual(raw.encode(), text.replace(b"\r\n", b"\n"))
         self.assert_fails("messages", "show", address, "4000000000")
         self.assert_fails("messages", "list", "nobody@example.org")
 
