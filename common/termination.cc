@@ -33,6 +33,9 @@ Termination::~Termination() {
     const uint64_t one = 1;
     if (write(wake_fd_, &one, sizeof(one)) != sizeof(one)) std::abort();
     thread_.join();
+    // From now on a signal ends the process: nothing may hold up the rest of its end.
+    const sigset_t signals = TerminationSignals();
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   }
   if (signal_fd_ >= 0) close(signal_fd_);
   if (wake_fd_ >= 0) close(wake_fd_);

@@ -23,6 +23,7 @@ namespace restante {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -63,8 +64,12 @@ class ProgramTest : public testing::Test {
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 1, Path("out").c_str(),
                                      O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, Path("err").c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (stderr_fd_ >= 0) {
+      posix_spawn_file_actions_adddup2(&files, stderr_fd_, 2);
+    } else {
+      posix_spawn_file_actions_addopen(&files, 2, Path("err").c_str(),
+                                       O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    }
     ASSERT_EQ(posix_spawn(&pid_, RESTANTE_SAMPLE_PROGRAM, &files, nullptr, argv.data(),
                           environment.data()),
               0);
@@ -104,6 +109,7 @@ class ProgramTest : public testing::Test {
   std::filesystem::path dir_;
   int socket_ = -1;
   pid_t pid_ = -1;
+  int stderr_fd_ = -1;  // where the program's log goes; -1: to the file "err"
 };
 
 TEST_F(ProgramTest, HelpSaysWhatItIsAndWhereTheKeysAreDescribed) {
@@ -175,6 +181,33 @@ TEST_F(ProgramTest, ServesUntilItIsToldToStop) {
     EXPECT_THAT(Err(), AllOf(HasSubstr("Serving all_files=true"),
                              HasSubstr("Stopping signal=SIG"), HasSubstr("Stopped")));
   }
+}
+
+TEST_F(ProgramTest, ASecondSignalEndsItAtOnce) {
+  Start({"--set", "hang=true"});
+  Notified();
+  ASSERT_THAT(Notified(), StartsWith("READY=1"));
+  kill(pid_, SIGTERM);
+  ASSERT_EQ(Notified(), "STOPPING=1");
+  kill(pid_, SIGTERM);
+  EXPECT_EQ(Wait(), 128 + SIGTERM);
+}
+
+TEST_F(ProgramTest, ASecondSignalEndsItThoughNobodyReadsItsLog) {
+  int log[2];
+  ASSERT_EQ(pipe2(log, O_CLOEXEC), 0);
+  const std::string full(fcntl(log[0], F_GETPIPE_SZ), '.');
+  ASSERT_EQ(write(log[1], full.data(), full.size()), static_cast<ssize_t>(full.size()));
+  stderr_fd_ = log[1];
+  Start({});
+  Notified();
+  ASSERT_THAT(Notified(), StartsWith("READY=1"));
+  kill(pid_, SIGTERM);
+  ASSERT_EQ(Notified(), "STOPPING=1");
+  kill(pid_, SIGTERM);
+  EXPECT_THAT(Wait(), AnyOf(128 + SIGTERM, 1000 + SIGTERM));
+  close(log[0]);
+  close(log[1]);
 }
 
 TEST_F(ProgramTest, LogsInTheFormatAndLevelThatAreConfigured) {

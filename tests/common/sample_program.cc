@@ -1,6 +1,7 @@
 // The smallest program that RunProgram starts: it tells the supervisor that it serves,
-// waits for its end, and fails when its configuration says so.
+// waits for its end, and fails or hangs when its configuration says so.
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/config.h"
 #include "common/log.h"
@@ -27,6 +28,7 @@ absl::Status Serve(const Sample& config, restante::Termination& termination) {
   restante::NotifyStatus("about to\nserve");
   restante::NotifyReady({{"X_RESTANTE_SAMPLE", "127.0.0.1:1"}});
   termination.Wait();
+  while (config.hang()) pause();
   return absl::OkStatus();
 }
 
