@@ -186,7 +186,8 @@ absl::Status SetQuota(const Session& session, const AccountOptions& options) {
   account.set_address(options.address);
   account.set_quota_octets(*quota);
   return Update(session, account, "quota_octets",
-                absl::StrCat("now has the quota ", FormatQuota(*quota)));
+                *quota == 0 ? "has no quota now"
+                            : absl::StrCat("now has a quota of ", FormatOctets(*quota)));
 }
 
 absl::Status SetPassword(const Session& session, const AccountOptions& options) {

@@ -84,6 +84,11 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
     app.exit(success, streams.out, streams.err);
     streams.out.flush();
     return kOk;
+  } catch (const CLI::RequiredError& error) {
+    // A misspelt verb is what is wrong, not that none was given.
+    const std::vector<std::string> unknown = app.remaining(true);
+    if (unknown.empty()) return Refuse(streams, error.what());
+    return Refuse(streams, absl::StrCat("unknown verb '", unknown.front(), "'"));
   } catch (const CLI::ParseError& error) {
     return Refuse(streams, error.what());
   }

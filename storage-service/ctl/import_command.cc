@@ -16,6 +16,9 @@ namespace {
 // Of the largest entries, well below what one message may have.
 constexpr size_t kEntriesPerRequest = 500;
 
+// The service tells no more, and neither does ParseImport.
+constexpr size_t kMaxProblems = 100;
+
 // Tells every wrong line as FILE:LINE.
 absl::Status RefuseLines(const Session& session, const std::string& file,
                          const std::vector<ImportProblemLine>& problems) {
@@ -27,16 +30,19 @@ absl::Status RefuseLines(const Session& session, const std::string& file,
   if (session.json()) {
     session.PrintJson({{"imported", 0}, {"problems", std::move(lines)}});
   }
-  return RefusedError(
-      absl::StrCat("nothing was imported: ", problems.size(),
-                   problems.size() == 1 ? " line is wrong" : " lines (or more) are wrong"));
+  const std::string count = problems.size() == 1 ? "1 line is"
+                            : problems.size() < kMaxProblems
+                                ? absl::StrCat(problems.size(), " lines are")
+                                : absl::StrCat("at least ", problems.size(), " lines are");
+  return RefusedError(absl::StrCat("nothing was imported: ", count, " wrong"));
 }
 
 absl::Status Import(const Session& session, const std::string& path) {
+  const std::string name = path == "-" ? "standard input" : path;
   const absl::StatusOr<std::string> text = ReadWhole(path, session.in());
   if (!text.ok()) return text.status();
   ImportFile file = ParseImport(*text);
-  if (!file.problems.empty()) return RefuseLines(session, path, file.problems);
+  if (!file.problems.empty()) return RefuseLines(session, name, file.problems);
 
   const auto stub = v1::AccountsService::NewStub(session.channel());
   const auto context = session.LongCall();
@@ -62,7 +68,7 @@ absl::Status Import(const Session& session, const std::string& path) {
           problem.index() < file.lines.size() ? file.lines[problem.index()] : 0;
       problems.push_back({line, problem.message()});
     }
-    return RefuseLines(session, path, problems);
+    return RefuseLines(session, name, problems);
   }
   if (session.json()) {
     session.PrintJson({{"imported", response.imported()}, {"problems", Json::array()}});
