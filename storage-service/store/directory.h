@@ -62,7 +62,7 @@ class Directory : public Accounts {
 
   // All pointers must outlive the directory. `hasher` is for tests; null means
   // libcrypt's default method. No call may be under way at destruction, but for
-  // password verifications: they end with CANCELLED.
+  // passwords that wait for their turn: they end with CANCELLED.
   Directory(engine::Engine* engine, MailboxTable* mailboxes, const TokenSealer* sealer,
             const Clock* clock, const StoreOptions& options,
             std::unique_ptr<PasswordHasher> hasher = nullptr);
