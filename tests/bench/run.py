@@ -90,7 +90,8 @@ def refuse_tmpfs(directory):
 
 
 def file_system(directory):
-    return subprocess.check_output(["stat", "-f", "-c", "%T", directory], text=True).strip()
+    return subprocess.check_output(
+        ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", directory], text=True).strip()
 
 
 def run_load(load, server, group, arguments, options):
