@@ -90,7 +90,8 @@ asio::awaitable<void> Session::End() {
     // Frees the lock before the client can see the end of the connection.
     maildrop_.reset();
   } else {
-    LogNoLogin(identity_, end_reason_, attempts_, environment_.link.deadlines().Now() - start_);
+    LogNoLogin(identity_, end_reason_, attempts_, failed_logins_,
+               environment_.link.deadlines().Now() - start_);
   }
   if (close_gently_) {
     const bool flushed = co_await connection_.Flush();

@@ -37,13 +37,13 @@ void LogLogin(const SessionIdentity& identity) {
 }
 
 void LogNoLogin(const SessionIdentity& identity, absl::string_view reason, uint32_t attempts,
-                TimeSpan duration) {
+                uint32_t wrong_credentials, TimeSpan duration) {
   if (!LogEnabled(LogLevel::kInfo)) return;
   const int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(duration).count();
   const std::string summary =
-      attempts == 0
-          ? absl::StrCat("no auth attempts in ", seconds, " secs")
-          : absl::StrCat("auth failed, ", attempts, " attempts in ", seconds, " secs");
+      attempts == 0 ? absl::StrCat("no auth attempts in ", seconds, " secs")
+                    : absl::StrCat(wrong_credentials > 0 ? "auth failed, " : "login refused, ",
+                                   attempts, " attempts in ", seconds, " secs");
   const absl::string_view what = reason.empty() ? "Disconnected" : reason;
   LogMessage(LogLevel::kInfo, kLoginComponent, "Disconnected",
              absl::StrCat(what, " (", summary, "): ", Describe(identity)),

@@ -39,9 +39,11 @@ struct SessionCounters {
 void LogLogin(const SessionIdentity& identity);
 
 // `Disconnected (auth failed, 1 attempts in 2 secs): user=<u>, …`, with the reason
-// in front when it isn't the client's going.
+// in front when it isn't the client's going. Attempts that failed otherwise than by
+// a wrong name or password read "login refused": tools that ban addresses for "auth
+// failed" must not count a maildrop in use.
 void LogNoLogin(const SessionIdentity& identity, absl::string_view reason, uint32_t attempts,
-                TimeSpan duration);
+                uint32_t wrong_credentials, TimeSpan duration);
 
 // `Disconnected: Logged out top=0/0, retr=2/1234, del=1/14, size=5678`
 void LogEnd(const SessionIdentity& identity, absl::string_view reason,

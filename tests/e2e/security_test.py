@@ -203,6 +203,21 @@ class Guarded(harness.StackTest):
         self.assertIn("logged@example.org", self.stack.pop3d.log())
 
 
+    def test_a_maildrop_in_use_is_not_logged_as_a_failed_password(self):
+        """Tools ban addresses for "auth failed"."""
+        self.stack.import_accounts(["busy@example.org"], PASSWORD)
+        holder = self.open().log_in("busy@example.org", PASSWORD)
+        with Pop3(self.stack.pop3) as second:
+            self.assertIn(b"[IN-USE]", second.try_log_in("busy@example.org", PASSWORD))
+            second.quit()
+        holder.quit()
+        self.stack.pop3d.stop()  # all lines are written
+        self.stack.pop3d.start()
+        lines = [line for line in self.stack.pop3d.log().splitlines() if "<busy@" in line]
+        self.assertTrue(any("login refused" in line for line in lines), lines)
+        self.assertFalse(any("auth failed" in line for line in lines), lines)
+
+
 class CleartextRefused(harness.StackTest):
     configs = {"pop3d": {"allow_cleartext_passwords": False, "failed_login_delay": "10ms"}}
 
