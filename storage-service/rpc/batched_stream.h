@@ -148,12 +148,16 @@ class BatchedStream
       self_.reset();
       return;
     }
-    streams_.Add(this);
     OnCall();
+    {
+      absl::MutexLock lock(&mutex_);
+      tags_out_ = 2;  // done_tag_ and metadata_tag_
+      // Tells the client that the stream is there before there is anything to say.
+      stream_.SendInitialMetadata(&metadata_tag_);
+    }
+    // May end the call at once.
+    streams_.Add(this);
     absl::MutexLock lock(&mutex_);
-    tags_out_ = 2;  // done_tag_ and this one
-    // Tells the client that the stream is there before there is anything to say.
-    stream_.SendInitialMetadata(&metadata_tag_);
     ReadIfRoom();
   }
 

@@ -1,7 +1,10 @@
 #include "storage-service/rpc/listen.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -17,6 +20,11 @@ absl::Status CheckUnixPath(const std::string& path) {
   struct stat file {};
   if (stat(path.c_str(), &file) == 0 && !S_ISSOCK(file.st_mode)) {
     return absl::AlreadyExistsError("the file exists and isn't a socket");
+  }
+  const std::filesystem::path directory = std::filesystem::absolute(path).parent_path();
+  if (access(directory.c_str(), W_OK | X_OK) != 0) {
+    return absl::UnavailableError(absl::StrCat(
+        directory.string(), ": ", std::error_code(errno, std::generic_category()).message()));
   }
   asio::io_context io;
   asio::local::stream_protocol::socket socket(io);

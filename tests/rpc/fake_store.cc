@@ -1,0 +1,213 @@
+#include "tests/rpc/fake_store.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace restante::rpc {
+namespace {
+
+absl::Status Unexpected(absl::string_view what) {
+  ADD_FAILURE() << "the store was asked for " << std::string(what);
+  return absl::InternalError(absl::StrCat("unexpected: ", what));
+}
+
+class FakeDelivery final : public store::Delivery {
+ public:
+  FakeDelivery(FakeDeliveries& deliveries, store::Envelope envelope)
+      : deliveries_(deliveries), envelope_(std::move(envelope)) {}
+  ~FakeDelivery() override {
+    if (!finished_) deliveries_.journal.Note("drop " + envelope_.sender);
+  }
+
+  Task<absl::Status> Append(std::string data) override {
+    deliveries_.journal.Note(absl::StrCat("append ", envelope_.sender, " ", data.size()));
+    if (deliveries_.append) return deliveries_.append(envelope_.sender, std::move(data));
+    return Now(absl::OkStatus());
+  }
+
+  Task<std::vector<store::RecipientResult>> Finish() override {
+    finished_ = true;
+    deliveries_.journal.Note("finish " + envelope_.sender);
+    if (deliveries_.finish) return deliveries_.finish(envelope_.sender);
+    return Now(std::vector<store::RecipientResult>(envelope_.recipients.size(), {.uid = 1}));
+  }
+
+ private:
+  FakeDeliveries& deliveries_;
+  const store::Envelope envelope_;
+  bool finished_ = false;
+};
+
+class FakeReader final : public store::MessageReader {
+ public:
+  explicit FakeReader(FakeMessages& messages) : messages_(messages) {}
+  Task<FakeMessages::Frame> Next() override { return messages_.next(); }
+
+ private:
+  FakeMessages& messages_;
+};
+
+Task<absl::StatusOr<std::unique_ptr<store::Delivery>>> BeginFake(FakeDeliveries* deliveries,
+                                                                 store::Envelope envelope) {
+  deliveries->journal.Note("begin " + envelope.sender);
+  if (deliveries->begin) {
+    std::string sender = envelope.sender;
+    absl::Status status = co_await deliveries->begin(std::move(sender));
+    if (!status.ok()) co_return status;
+  }
+  co_return std::make_unique<FakeDelivery>(*deliveries, std::move(envelope));
+}
+
+Task<absl::StatusOr<std::unique_ptr<store::MessageReader>>> OpenFake(FakeMessages* messages) {
+  if (messages->read) {
+    absl::Status status = messages->read();
+    if (!status.ok()) co_return status;
+  }
+  co_return std::make_unique<FakeReader>(*messages);
+}
+
+}  // namespace
+
+store::LeaseId FakeMaildrops::BeginLease() {
+  absl::MutexLock lock(&mutex_);
+  leases.Note(absl::StrCat("begin ", ++last_lease_));
+  return last_lease_;
+}
+
+void FakeMaildrops::EndLease(store::LeaseId lease) { leases.Note(absl::StrCat("end ", lease)); }
+
+Task<FakeMaildrops::Opened> FakeMaildrops::Login(store::LeaseId lease, std::string address,
+                                                 std::string /*password*/,
+                                                 store::ClientInfo /*client*/,
+                                                 uint32_t /*first_rows*/) {
+  if (!login) return Now<Opened>(Unexpected("Login"));
+  return login(lease, std::move(address));
+}
+
+Task<FakeMaildrops::Opened> FakeMaildrops::Open(store::LeaseId lease, std::string auth_token,
+                                                store::ClientInfo /*client*/,
+                                                uint32_t /*first_rows*/) {
+  if (!open) return Now<Opened>(Unexpected("Open"));
+  return open(lease, std::move(auth_token));
+}
+
+Task<absl::Status> FakeMaildrops::Resume(store::LeaseId lease, std::string token) {
+  if (!resume) return Now(Unexpected("Resume"));
+  return resume(lease, std::move(token));
+}
+
+Task<absl::StatusOr<store::MaildropRowPage>> FakeMaildrops::Rows(std::string token,
+                                                                 uint32_t after_uid,
+                                                                 uint32_t limit) {
+  if (!rows) return Now<absl::StatusOr<store::MaildropRowPage>>(Unexpected("Rows"));
+  return rows(std::move(token), after_uid, limit);
+}
+
+Task<absl::StatusOr<uint64_t>> FakeMaildrops::Commit(std::string token,
+                                                     std::vector<store::UidRange> uids,
+                                                     bool close_after) {
+  if (!commit) return Now<absl::StatusOr<uint64_t>>(Unexpected("Commit"));
+  return commit(std::move(token), std::move(uids), close_after);
+}
+
+absl::Status FakeMaildrops::Close(const std::string& token) {
+  return close ? close(token) : Unexpected("Close");
+}
+
+absl::StatusOr<absl::Duration> FakeMaildrops::Renew(const std::string& token) {
+  return renew ? renew(token) : Unexpected("Renew");
+}
+
+Task<absl::StatusOr<std::unique_ptr<store::Delivery>>> FakeDeliveries::Begin(
+    store::Envelope envelope) {
+  return BeginFake(this, std::move(envelope));
+}
+
+Task<std::vector<absl::Status>> FakeDeliveries::CheckRecipients(
+    std::vector<std::string> recipients, uint64_t /*declared_octets*/) {
+  if (check) return check(std::move(recipients));
+  return Now(std::vector<absl::Status>(recipients.size()));
+}
+
+Task<absl::StatusOr<std::unique_ptr<store::MessageReader>>> FakeMessages::Read(
+    std::string /*session_token*/, std::vector<store::ReadPart> /*parts*/) {
+  return OpenFake(this);
+}
+
+Task<absl::StatusOr<std::unique_ptr<store::MessageReader>>> FakeMessages::Fetch(
+    std::string /*address*/, std::string /*mailbox*/, std::vector<store::ReadPart> /*parts*/) {
+  return OpenFake(this);
+}
+
+Task<absl::StatusOr<store::AccountInfo>> FakeAccounts::Create(store::NewAccount /*account*/) {
+  return Now<absl::StatusOr<store::AccountInfo>>(Unexpected("Create"));
+}
+
+Task<absl::StatusOr<store::AccountInfo>> FakeAccounts::Get(std::string address) {
+  if (!get) return Now<absl::StatusOr<store::AccountInfo>>(Unexpected("Get"));
+  return get(std::move(address));
+}
+
+Task<absl::StatusOr<store::AccountPage>> FakeAccounts::List(std::string /*page_token*/,
+                                                            size_t /*page_size*/) {
+  return Now<absl::StatusOr<store::AccountPage>>(Unexpected("List"));
+}
+
+Task<absl::StatusOr<store::AccountInfo>> FakeAccounts::Update(std::string /*address*/,
+                                                              store::AccountChange /*change*/) {
+  return Now<absl::StatusOr<store::AccountInfo>>(Unexpected("Update"));
+}
+
+Task<absl::Status> FakeAccounts::SetPassword(std::string /*address*/,
+                                             store::Credential /*credential*/) {
+  return Now(Unexpected("SetPassword"));
+}
+
+Task<absl::Status> FakeAccounts::Delete(std::string /*address*/) {
+  return Now(Unexpected("Delete"));
+}
+
+Task<absl::StatusOr<store::ImportReport>> FakeAccounts::Import(
+    std::vector<store::NewAccount> accounts) {
+  if (!import) return Now<absl::StatusOr<store::ImportReport>>(Unexpected("Import"));
+  return import(std::move(accounts));
+}
+
+Task<absl::StatusOr<store::Authenticated>> FakeAccounts::AuthenticatePassword(
+    std::string /*address*/, std::string /*password*/, store::ClientInfo /*client*/) {
+  return Now<absl::StatusOr<store::Authenticated>>(Unexpected("AuthenticatePassword"));
+}
+
+Task<absl::StatusOr<std::vector<store::MailboxStatus>>> FakeMailboxes::List(
+    std::string /*address*/) {
+  return Now<absl::StatusOr<std::vector<store::MailboxStatus>>>(Unexpected("List"));
+}
+
+Task<absl::StatusOr<store::MailboxStatus>> FakeMailboxes::Get(std::string /*address*/,
+                                                              std::string /*mailbox*/) {
+  return Now<absl::StatusOr<store::MailboxStatus>>(Unexpected("Get"));
+}
+
+Task<absl::StatusOr<store::RowPage>> FakeMailboxes::ListMessages(std::string /*address*/,
+                                                                 std::string /*mailbox*/,
+                                                                 uint32_t /*after_uid*/,
+                                                                 uint32_t /*limit*/) {
+  return Now<absl::StatusOr<store::RowPage>>(Unexpected("ListMessages"));
+}
+
+Task<absl::StatusOr<store::Changes>> FakeMailboxes::ChangesSince(std::string /*address*/,
+                                                                 std::string /*mailbox*/,
+                                                                 uint64_t /*since_modseq*/) {
+  return Now<absl::StatusOr<store::Changes>>(Unexpected("ChangesSince"));
+}
+
+Task<absl::StatusOr<store::VerifySummary>> FakeStore::Verify(bool /*read_bodies*/,
+                                                             Report report) {
+  if (!verify) return Now<absl::StatusOr<store::VerifySummary>>(Unexpected("Verify"));
+  return verify(std::move(report));
+}
+
+Task<absl::StatusOr<uint64_t>> FakeStore::Reclaim() {
+  return Now<absl::StatusOr<uint64_t>>(Unexpected("Reclaim"));
+}
+
+}  // namespace restante::rpc

@@ -1,0 +1,216 @@
+// A store whose every answer the test decides, and the moment of it. Operations
+// without an answer set fail the test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "storage-service/async/task.h"
+#include "storage-service/store/store.h"
+
+namespace restante::rpc {
+
+// A task that is complete from the beginning.
+template <typename T>
+Task<T> Now(T value) {
+  co_return value;
+}
+
+// Operations that stay under way until the test completes them, oldest first.
+template <typename T>
+class Held {
+ public:
+  // To be returned by the store.
+  Task<T> Hold() {
+    auto operation = Await<T>([this](Done<T> done) {
+      absl::MutexLock lock(&mutex_);
+      held_.push_back(std::move(done));
+    });
+    T value = co_await operation;
+    co_return value;
+  }
+
+  // Blocks until so many operations are under way.
+  void AwaitHeld(size_t count) {
+    absl::MutexLock lock(&mutex_);
+    const auto enough = [this, count] {
+      mutex_.AssertReaderHeld();
+      return held_.size() >= count;
+    };
+    ASSERT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(30)));
+  }
+
+  // Waits for one if there is none yet.
+  void Complete(T value) {
+    AwaitHeld(1);
+    Done<T> done;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (held_.empty()) return;
+      done = std::move(held_.front());
+      held_.pop_front();
+    }
+    std::move(done)(std::move(value));
+  }
+
+  size_t count() const {
+    absl::MutexLock lock(&mutex_);
+    return held_.size();
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::deque<Done<T>> held_ ABSL_GUARDED_BY(mutex_);
+};
+
+// What happened, in order, for the test to wait for.
+class Journal {
+ public:
+  void Note(std::string event) {
+    absl::MutexLock lock(&mutex_);
+    events_.push_back(std::move(event));
+  }
+  std::vector<std::string> events() const {
+    absl::MutexLock lock(&mutex_);
+    return events_;
+  }
+  // Blocks until so many events were noted, and answers all.
+  std::vector<std::string> Await(size_t count) const {
+    absl::MutexLock lock(&mutex_);
+    const auto enough = [this, count] {
+      mutex_.AssertReaderHeld();
+      return events_.size() >= count;
+    };
+    EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(30)))
+        << "only " << events_.size() << " events";
+    return events_;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::vector<std::string> events_ ABSL_GUARDED_BY(mutex_);
+};
+
+struct FakeMaildrops final : store::Maildrops {
+  using Opened = absl::StatusOr<store::OpenedMaildrop>;
+
+  std::function<Task<Opened>(store::LeaseId, std::string address)> login;
+  std::function<Task<Opened>(store::LeaseId, std::string token)> open;
+  std::function<Task<absl::Status>(store::LeaseId, std::string token)> resume;
+  std::function<Task<absl::StatusOr<store::MaildropRowPage>>(std::string token, uint32_t after,
+                                                             uint32_t limit)>
+      rows;
+  std::function<Task<absl::StatusOr<uint64_t>>(std::string token,
+                                               std::vector<store::UidRange> uids, bool close)>
+      commit;
+  std::function<absl::Status(std::string token)> close;
+  std::function<absl::StatusOr<absl::Duration>(std::string token)> renew;
+  // "begin 1", "end 1"
+  Journal leases;
+
+  store::LeaseId BeginLease() override;
+  void EndLease(store::LeaseId lease) override;
+  Task<Opened> Login(store::LeaseId lease, std::string address, std::string password,
+                     store::ClientInfo client, uint32_t first_rows) override;
+  Task<Opened> Open(store::LeaseId lease, std::string auth_token, store::ClientInfo client,
+                    uint32_t first_rows) override;
+  Task<absl::Status> Resume(store::LeaseId lease, std::string token) override;
+  Task<absl::StatusOr<store::MaildropRowPage>> Rows(std::string token, uint32_t after_uid,
+                                                    uint32_t limit) override;
+  Task<absl::StatusOr<uint64_t>> Commit(std::string token, std::vector<store::UidRange> uids,
+                                        bool close_after) override;
+  absl::Status Close(const std::string& token) override;
+  absl::StatusOr<absl::Duration> Renew(const std::string& token) override;
+
+ private:
+  absl::Mutex mutex_;
+  store::LeaseId last_lease_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// Notes "begin A", "append A N", "finish A" and "drop A", where A is the sender.
+struct FakeDeliveries final : store::Deliveries {
+  std::function<Task<absl::Status>(std::string sender)> begin;
+  std::function<Task<absl::Status>(std::string sender, std::string data)> append;
+  std::function<Task<std::vector<store::RecipientResult>>(std::string sender)> finish;
+  std::function<Task<std::vector<absl::Status>>(std::vector<std::string> recipients)> check;
+  Journal journal;
+
+  Task<absl::StatusOr<std::unique_ptr<store::Delivery>>> Begin(
+      store::Envelope envelope) override;
+  Task<std::vector<absl::Status>> CheckRecipients(std::vector<std::string> recipients,
+                                                  uint64_t declared_octets) override;
+};
+
+struct FakeMessages final : store::Messages {
+  using Frame = absl::StatusOr<std::vector<store::ReadPiece>>;
+
+  std::function<absl::Status()> read;
+  std::function<Task<Frame>()> next;
+
+  Task<absl::StatusOr<std::unique_ptr<store::MessageReader>>> Read(
+      std::string session_token, std::vector<store::ReadPart> parts) override;
+  Task<absl::StatusOr<std::unique_ptr<store::MessageReader>>> Fetch(
+      std::string address, std::string mailbox, std::vector<store::ReadPart> parts) override;
+};
+
+struct FakeAccounts final : store::Accounts {
+  std::function<Task<absl::StatusOr<store::AccountInfo>>(std::string address)> get;
+  std::function<Task<absl::StatusOr<store::ImportReport>>(std::vector<store::NewAccount>)>
+      import;
+
+  Task<absl::StatusOr<store::AccountInfo>> Create(store::NewAccount account) override;
+  Task<absl::StatusOr<store::AccountInfo>> Get(std::string address) override;
+  Task<absl::StatusOr<store::AccountPage>> List(std::string page_token,
+                                                size_t page_size) override;
+  Task<absl::StatusOr<store::AccountInfo>> Update(std::string address,
+                                                  store::AccountChange change) override;
+  Task<absl::Status> SetPassword(std::string address, store::Credential credential) override;
+  Task<absl::Status> Delete(std::string address) override;
+  Task<absl::StatusOr<store::ImportReport>> Import(
+      std::vector<store::NewAccount> accounts) override;
+  Task<absl::StatusOr<store::Authenticated>> AuthenticatePassword(
+      std::string address, std::string password, store::ClientInfo client) override;
+};
+
+struct FakeMailboxes final : store::Mailboxes {
+  Task<absl::StatusOr<std::vector<store::MailboxStatus>>> List(std::string address) override;
+  Task<absl::StatusOr<store::MailboxStatus>> Get(std::string address,
+                                                 std::string mailbox) override;
+  Task<absl::StatusOr<store::RowPage>> ListMessages(std::string address, std::string mailbox,
+                                                    uint32_t after_uid,
+                                                    uint32_t limit) override;
+  Task<absl::StatusOr<store::Changes>> ChangesSince(std::string address, std::string mailbox,
+                                                    uint64_t since_modseq) override;
+};
+
+struct FakeStore final : store::Store {
+  using Report = std::function<void(store::VerifyFinding)>;
+
+  FakeAccounts fake_accounts;
+  FakeMaildrops fake_maildrops;
+  FakeMessages fake_messages;
+  FakeMailboxes fake_mailboxes;
+  FakeDeliveries fake_deliveries;
+  std::function<Task<absl::StatusOr<store::VerifySummary>>(Report)> verify;
+
+  store::Accounts& accounts() override { return fake_accounts; }
+  store::Maildrops& maildrops() override { return fake_maildrops; }
+  store::Messages& messages() override { return fake_messages; }
+  store::Mailboxes& mailboxes() override { return fake_mailboxes; }
+  store::Deliveries& deliveries() override { return fake_deliveries; }
+  Task<absl::StatusOr<store::VerifySummary>> Verify(bool read_bodies, Report report) override;
+  Task<absl::StatusOr<uint64_t>> Reclaim() override;
+  std::map<std::string, double> Stats() const override { return {{"fake_total", 7}}; }
+};
+
+}  // namespace restante::rpc
