@@ -37,8 +37,8 @@ Task<absl::StatusOr<bool>> Bodies::IsValid(engine::BodyId body,
   absl::StatusOr<std::optional<Head>> head = co_await ReadHead(engine_, reference.mailbox);
   if (!head.ok()) co_return head.status();
   if (!head->has_value()) co_return false;
-  absl::StatusOr<std::vector<LeftRow>> left = co_await ScanLeft(
-      engine_, reference.mailbox, kExpungedPrefix, (*head)->reclaimed_modseq);
+  absl::StatusOr<std::vector<LeftRow>> left =
+      co_await ScanLeft(engine_, reference.mailbox, kExpungedPrefix, (*head)->reclaimed_modseq);
   if (!left.ok()) co_return left.status();
   for (const LeftRow& candidate : *left) {
     if (candidate.uid == reference.uid) co_return candidate.record.row.body == body;
@@ -49,9 +49,8 @@ Task<absl::StatusOr<bool>> Bodies::IsValid(engine::BodyId body,
 Task<absl::StatusOr<bool>> Bodies::EraseIfUnneeded(engine::BodyId body) {
   if (IsHeld(body)) co_return false;
   using References = absl::StatusOr<std::vector<engine::BodyReference>>;
-  References references = co_await Await<References>([&](Done<References> done) {
-    engine_->GetReferences(body, std::move(done));
-  });
+  References references = co_await Await<References>(
+      [&](Done<References> done) { engine_->GetReferences(body, std::move(done)); });
   if (!references.ok()) co_return references.status();
   for (const engine::BodyReference& reference : *references) {
     absl::StatusOr<bool> valid = co_await IsValid(body, reference);

@@ -16,9 +16,8 @@ constexpr size_t kChunk = engine::Engine::kChunkOctets;
 
 Task<Octets> ReadAt(engine::Engine* engine, engine::BodyId body, uint64_t offset,
                     size_t length) {
-  Octets data = co_await Await<Octets>([&](Done<Octets> done) {
-    engine->ReadBody(body, offset, length, std::move(done));
-  });
+  Octets data = co_await Await<Octets>(
+      [&](Done<Octets> done) { engine->ReadBody(body, offset, length, std::move(done)); });
   co_return data;
 }
 
@@ -40,9 +39,8 @@ Task<absl::StatusOr<std::vector<std::string>>> VerifyBody(engine::Engine* engine
   const std::string name = absl::StrCat("body ", row.body.ToHex());
 
   using References = absl::StatusOr<std::vector<engine::BodyReference>>;
-  References references = co_await Await<References>([&](Done<References> done) {
-    engine->GetReferences(row.body, std::move(done));
-  });
+  References references = co_await Await<References>(
+      [&](Done<References> done) { engine->GetReferences(row.body, std::move(done)); });
   if (!references.ok()) co_return references.status();
   if (std::find(references->begin(), references->end(), holder) == references->end()) {
     faults.push_back(absl::StrCat(name, " has no reference to the row"));
@@ -77,7 +75,8 @@ Task<absl::StatusOr<std::vector<std::string>>> VerifyBody(engine::Engine* engine
   scratch.clear();
   measure.Finish(scratch);
   if (measure.octets() != row.octets) {
-    faults.push_back(absl::StrCat(name, " isn't in normal form: some line doesn't end in CRLF"));
+    faults.push_back(
+        absl::StrCat(name, " isn't in normal form: some line doesn't end in CRLF"));
   }
   if (measure.header_octets() != row.header_octets) {
     faults.push_back(absl::StrCat(name, " has a header of ", measure.header_octets(),

@@ -63,8 +63,8 @@ class IncomingMessage : public Delivery {
   struct Copy {
     size_t recipient = 0;
     std::shared_ptr<Mailbox> mailbox;
-    bool second = false;     // the mailbox gets this message more than once
-    std::string id_key;      // empty: no delivery id
+    bool second = false;  // the mailbox gets this message more than once
+    std::string id_key;   // empty: no delivery id
     KeyedAsyncMutex::Guard turn;
     RecipientResult result;
     bool decided = false;

@@ -17,8 +17,7 @@ std::string DeliveryKeyOf(absl::string_view delivery_id, uint32_t copy) {
 }
 
 Task<KeyedAsyncMutex::Guard> DeliveryIds::Lock(MailboxId mailbox, std::string key) {
-  KeyedAsyncMutex::Guard guard =
-      co_await locks_.Lock(absl::StrCat(mailbox.AsOctets(), key));
+  KeyedAsyncMutex::Guard guard = co_await locks_.Lock(absl::StrCat(mailbox.AsOctets(), key));
   co_return guard;
 }
 
@@ -37,8 +36,7 @@ Task<absl::StatusOr<std::optional<DeliveryRecord>>> DeliveryIds::Find(MailboxId 
   co_return std::optional<DeliveryRecord>(*record);
 }
 
-void DeliveryIds::Record(const std::string& key, const DeliveryRecord& record,
-                         Change& change) {
+void DeliveryIds::Record(const std::string& key, const DeliveryRecord& record, Change& change) {
   change.puts.emplace_back(DeliveryKey(key), Encode(record));
   change.puts.emplace_back(DeliveryTimeKey(record.accepted, key), std::string());
 }

@@ -74,9 +74,7 @@ bool Parse(absl::string_view octets, google::protobuf::MessageLite& record) {
 
 }  // namespace
 
-std::string StoredRow::Uidl() const {
-  return own_uidl.empty() ? DerivedUidl(guid) : own_uidl;
-}
+std::string StoredRow::Uidl() const { return own_uidl.empty() ? DerivedUidl(guid) : own_uidl; }
 
 MessageRow StoredRow::AsMessage(uint32_t uid) const {
   MessageRow message;
@@ -148,8 +146,9 @@ absl::StatusOr<ModseqAndUid> ParseModseqKey(absl::string_view key) {
 
 absl::StatusOr<TimeAndDelivery> ParseDeliveryTimeKey(absl::string_view key) {
   if (key.size() != 25) return Corrupt("a key of the delivery ids");
-  return TimeAndDelivery{absl::FromUnixMicros(static_cast<int64_t>(ReadNumber(key.substr(1, 8)))),
-                         std::string(key.substr(9))};
+  return TimeAndDelivery{
+      absl::FromUnixMicros(static_cast<int64_t>(ReadNumber(key.substr(1, 8)))),
+      std::string(key.substr(9))};
 }
 
 std::string Encode(const Head& head) {

@@ -89,10 +89,8 @@ Task<absl::Status> Mailbox::Load() {
 Task<absl::Status> Mailbox::ReadHead() {
   // First the version: if somebody commits in between, the first commit built on
   // this head fails, instead of building on what isn't there any more.
-  absl::StatusOr<engine::Version> version =
-      co_await Await<absl::StatusOr<engine::Version>>([this](auto done) {
-        engine_->GetVersion(MailboxShard(id_), std::move(done));
-      });
+  absl::StatusOr<engine::Version> version = co_await Await<absl::StatusOr<engine::Version>>(
+      [this](auto done) { engine_->GetVersion(MailboxShard(id_), std::move(done)); });
   absl::Status status = version.status();
   std::optional<Head> head;
   if (status.ok()) {

@@ -213,8 +213,9 @@ Task<absl::StatusOr<MailboxTotals>> VerifyMailbox(engine::Engine* engine, Mailbo
     for (const std::string& error : reading.errors()) report({true, where, error});
     co_return totals;
   }
-  report({false, where, absl::StrCat("changed during each of ", kTries,
-                                     " readings; verify it again when it is less busy")});
+  report({false, where,
+          absl::StrCat("changed during each of ", kTries,
+                       " readings; verify it again when it is less busy")});
   co_return totals;
 }
 

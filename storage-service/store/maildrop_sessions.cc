@@ -71,8 +71,7 @@ Task<absl::StatusOr<OpenedMaildrop>> MaildropSessions::OpenFor(LeaseId lease,
                                                                uint32_t first_rows) {
   absl::StatusOr<uint64_t> fencing = table_.Reserve(account->inbox, lease);
   if (!fencing.ok()) co_return fencing.status();
-  absl::StatusOr<std::shared_ptr<Mailbox>> mailbox =
-      co_await mailboxes_->Find(account->inbox);
+  absl::StatusOr<std::shared_ptr<Mailbox>> mailbox = co_await mailboxes_->Find(account->inbox);
   if (!mailbox.ok()) {
     table_.Release(*fencing);
     co_return mailbox.status();
@@ -80,8 +79,9 @@ Task<absl::StatusOr<OpenedMaildrop>> MaildropSessions::OpenFor(LeaseId lease,
   Mailbox::View view = (*mailbox)->OpenView();
   (*mailbox)->SetNewestFencing(*fencing);
   auto session = std::make_shared<Session>();
-  session->facts = {*fencing,           account->id,        account->inbox,
-                    view.head.uidvalidity, view.head.uid_next, view.head.highest_modseq};
+  session->facts = {*fencing,           account->id,
+                    account->inbox,     view.head.uidvalidity,
+                    view.head.uid_next, view.head.highest_modseq};
   session->mailbox = *mailbox;
   session->pin = std::move(view.pin);
 
@@ -139,8 +139,9 @@ Task<absl::Status> MaildropSessions::ResumeFromBefore(LeaseId lease, SessionFact
   if (status.ok()) {
     view = (*mailbox)->OpenView();
     if (view.head.last_commit_fencing > facts.fencing ||
-        (*mailbox)->newest_fencing() > facts.fencing) {
-      status = LeaseLost("a newer session has held the maildrop");
+        (*mailbox)->newest_fencing() >= facts.fencing) {
+      // Or this one has, and ended.
+      status = LeaseLost("the maildrop has been held since");
     } else if (view.head.uidvalidity != facts.uidvalidity || view.head.owner != facts.account) {
       status = LeaseLost("the maildrop isn't the one it was");
     }
@@ -153,6 +154,7 @@ Task<absl::Status> MaildropSessions::ResumeFromBefore(LeaseId lease, SessionFact
   session->facts = facts;
   session->mailbox = *mailbox;
   session->pin = (*mailbox)->Pin(facts.modseq);
+  (*mailbox)->SetNewestFencing(facts.fencing);
   table_.Install(std::move(session));
   co_return absl::OkStatus();
 }
@@ -188,9 +190,8 @@ Task<absl::StatusOr<uint64_t>> MaildropSessions::Commit(std::string session_toke
     if (head.last_commit_fencing == facts->fencing) co_return head.last_commit_deleted;
     co_return LeaseLost("the session is over; nothing was deleted");
   }
-  absl::StatusOr<uint64_t> deleted =
-      co_await DeleteFromSession(engine_, kept->session->mailbox, *facts,
-                                 std::move(delete_uids), clock_->Now());
+  absl::StatusOr<uint64_t> deleted = co_await DeleteFromSession(
+      engine_, kept->session->mailbox, *facts, std::move(delete_uids), clock_->Now());
   if (!deleted.ok()) co_return ForSession(deleted.status());
   if (*deleted > 0) expunged_(facts->mailbox);
   if (close) table_.Release(facts->fencing);

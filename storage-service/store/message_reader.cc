@@ -156,16 +156,13 @@ Task<ReadPiece> PartReader::ReadPieceOf(uint32_t part, Found* found, size_t room
   while (piece.error.ok() && open.offset < open.end && room > 0) {
     const uint64_t in_chunk = kFrame - open.offset % kFrame;
     const uint64_t length = std::min({in_chunk, open.end - open.offset, uint64_t{room}});
-    absl::StatusOr<std::string> data =
-        co_await Await<absl::StatusOr<std::string>>([&](auto done) {
-          engine_->ReadBody(open.body, open.offset, length, std::move(done));
-        });
+    absl::StatusOr<std::string> data = co_await Await<absl::StatusOr<std::string>>(
+        [&](auto done) { engine_->ReadBody(open.body, open.offset, length, std::move(done)); });
     if (!data.ok() || data->size() != length) {
       absl::Status failure = data.status();
       if (failure.ok() || absl::IsNotFound(failure)) {
         // Gone with its row, or missing under a row that is there?
-        absl::StatusOr<std::optional<StoredRow>> row =
-            co_await source_->Find(parts_[part].uid);
+        absl::StatusOr<std::optional<StoredRow>> row = co_await source_->Find(parts_[part].uid);
         const bool gone = row.ok() && !row->has_value();
         failure = gone ? NoSuchMessage(parts_[part].uid)
                        : MakeError(v1::ERROR_REASON_CORRUPT,

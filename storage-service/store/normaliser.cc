@@ -7,9 +7,9 @@ namespace restante::store {
 void Normaliser::Feed(absl::string_view data, std::string& out) {
   while (!data.empty()) {
     const void* found = std::memchr(data.data(), '\n', data.size());
-    const size_t length = found == nullptr
-                              ? data.size()
-                              : static_cast<size_t>(static_cast<const char*>(found) - data.data());
+    const size_t length =
+        found == nullptr ? data.size()
+                         : static_cast<size_t>(static_cast<const char*>(found) - data.data());
     if (length > 0) {
       if (line_octets_ == 0 && data.front() == '.') has_dot_line_ = true;
       out.append(data.data(), length);

@@ -27,8 +27,8 @@ Task<absl::Status> PendingBodies::Start() {
   while (true) {
     request.end = std::string(1, kPrefix + 1);
     using Page = absl::StatusOr<engine::ScanPage>;
-    Page page = co_await Await<Page>(
-        [&](Done<Page> done) { engine_->Scan(request, std::move(done)); });
+    Page page =
+        co_await Await<Page>([&](Done<Page> done) { engine_->Scan(request, std::move(done)); });
     if (!page.ok()) co_return page.status();
     {
       absl::MutexLock lock(&mutex_);
@@ -44,8 +44,9 @@ Task<absl::Status> PendingBodies::Start() {
 }
 
 Task<absl::Status> PendingBodies::Add(engine::BodyId body) {
-  absl::Status added = co_await Await<absl::Status>(
-      [&](Done<absl::Status> done) { Enqueue({body, true, std::move(done)}); });
+  absl::Status added = co_await Await<absl::Status>([&](Done<absl::Status> done) {
+    Enqueue({body, true, std::move(done)});
+  });
   co_return added;
 }
 

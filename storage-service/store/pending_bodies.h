@@ -23,8 +23,7 @@ namespace restante::store {
 
 class PendingBodies {
  public:
-  PendingBodies(engine::Engine* engine, const Clock* clock)
-      : engine_(engine), clock_(clock) {}
+  PendingBodies(engine::Engine* engine, const Clock* clock) : engine_(engine), clock_(clock) {}
   PendingBodies(const PendingBodies&) = delete;
   PendingBodies& operator=(const PendingBodies&) = delete;
 

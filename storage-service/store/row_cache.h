@@ -43,8 +43,7 @@ class RowCache {
 
   // The live rows with after_uid < uid < end_uid, at most `limit`; nothing if
   // they aren't all here.
-  std::optional<MaildropRowPage> Page(uint32_t after_uid, uint32_t end_uid,
-                                      size_t limit) const;
+  std::optional<MaildropRowPage> Page(uint32_t after_uid, uint32_t end_uid, size_t limit) const;
 
  private:
   std::vector<ListedRow> rows_;  // by UID

@@ -28,7 +28,8 @@ Task<absl::StatusOr<MaildropRowPage>> ListSession(engine::Engine* engine,
   if (cached) co_return *std::move(cached);
 
   const Head head = mailbox->durable();
-  const uint32_t first = std::max(after_uid == UINT32_MAX ? after_uid : after_uid + 1, head.low_uid);
+  const uint32_t first =
+      std::max(after_uid == UINT32_MAX ? after_uid : after_uid + 1, head.low_uid);
   // The first page is read to where the cache can keep it for the next session.
   const bool for_cache = first == head.low_uid && facts.uid_next == head.uid_next;
   const size_t wanted = for_cache ? std::max(limit, RowCache::kMostRows) : limit;
@@ -37,8 +38,8 @@ Task<absl::StatusOr<MaildropRowPage>> ListSession(engine::Engine* engine,
   std::vector<ListedRow> listed;
   uint32_t next = first;
   while (next != 0 && rows.size() < wanted) {
-    absl::StatusOr<RowScan> scan = co_await ScanRows(engine, mailbox->id(), next, facts.uid_next,
-                                                     wanted - rows.size());
+    absl::StatusOr<RowScan> scan =
+        co_await ScanRows(engine, mailbox->id(), next, facts.uid_next, wanted - rows.size());
     if (!scan.ok()) co_return scan.status();
     for (const auto& [uid, row] : scan->rows) {
       ListedRow entry = ListedRow::Of(uid, row);
@@ -81,8 +82,7 @@ Task<absl::StatusOr<std::optional<StoredRow>>> FindInSession(engine::Engine* eng
                                                              std::shared_ptr<Mailbox> mailbox,
                                                              SessionFacts facts, uint32_t uid) {
   if (uid >= facts.uid_next) co_return std::optional<StoredRow>();
-  absl::StatusOr<std::optional<StoredRow>> row =
-      co_await ReadRow(engine, mailbox->id(), uid);
+  absl::StatusOr<std::optional<StoredRow>> row = co_await ReadRow(engine, mailbox->id(), uid);
   if (!row.ok() || row->has_value()) co_return row;
   if (!MayHaveLeft(*mailbox, facts)) co_return std::optional<StoredRow>();
   absl::StatusOr<std::vector<LeftRow>> left =

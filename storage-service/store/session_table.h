@@ -20,8 +20,8 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "storage-service/store/maildrops.h"
 #include "storage-service/store/mailbox_state.h"
+#include "storage-service/store/maildrops.h"
 #include "storage-service/store/session_token.h"
 #include "storage-service/store/store.h"
 

@@ -28,7 +28,7 @@ absl::StatusOr<SessionFacts> OpenSession(const TokenSealer& sealer, const std::s
   if (!parsed || !account || !mailbox) {
     return MakeError(v1::ERROR_REASON_BAD_TOKEN, "a session token of another shape");
   }
-  return SessionFacts{record.fencing(), *account,          *mailbox,
+  return SessionFacts{record.fencing(),     *account,          *mailbox,
                       record.uidvalidity(), record.uid_next(), record.modseq()};
 }
 

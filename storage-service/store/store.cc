@@ -45,8 +45,7 @@ class MailStore : public Store {
                                                options_.clock, options_)),
         delivery_ids_(engine_.get(), options_.delivery_id_window),
         sessions_(engine_.get(), &mailbox_table_, directory_.get(), &sealer_, options_.clock,
-                  options_,
-                  [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); }),
+                  options_, [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); }),
         messages_(engine_.get(), &sessions_, directory_.get(), &mailbox_table_),
         mailboxes_(engine_.get(), directory_.get(), &mailbox_table_),
         ingest_(Tools(), directory_.get()) {}

@@ -75,9 +75,8 @@ Task<absl::Status> Verifier::VerifyBodies(VerifySummary* summary, Report report)
   using Page = absl::StatusOr<std::vector<engine::BodyInfo>>;
   engine::BodyId after;
   while (true) {
-    Page page = co_await Await<Page>([&](Done<Page> done) {
-      engine_->ListBodies(after, kPage, std::move(done));
-    });
+    Page page = co_await Await<Page>(
+        [&](Done<Page> done) { engine_->ListBodies(after, kPage, std::move(done)); });
     if (!page.ok()) co_return page.status();
     if (page->empty()) co_return absl::OkStatus();
     for (const engine::BodyInfo& body : *page) {
@@ -93,25 +92,32 @@ Task<absl::Status> Verifier::VerifyBodies(VerifySummary* summary, Report report)
   }
 }
 
-Task<absl::StatusOr<bool>> Verifier::IsOrphan(engine::BodyInfo body) {
-  for (const engine::BodyReference& reference : body.references) {
-    absl::StatusOr<bool> valid = co_await mailboxes_->bodies().IsValid(body.body, reference);
+Task<absl::StatusOr<bool>> Verifier::IsHeldByOneOf(
+    engine::BodyId body, std::vector<engine::BodyReference> references) {
+  for (const engine::BodyReference& reference : references) {
+    absl::StatusOr<bool> valid = co_await mailboxes_->bodies().IsValid(body, reference);
+    // A row that can't be decoded has been told of; it may hold this body.
+    if (ReasonOf(valid.status()) == v1::ERROR_REASON_CORRUPT) co_return true;
     if (!valid.ok()) co_return valid.status();
-    if (*valid) co_return false;
+    if (*valid) co_return true;
   }
+  co_return false;
+}
+
+Task<absl::StatusOr<bool>> Verifier::IsOrphan(engine::BodyInfo body) {
+  absl::StatusOr<bool> held = co_await IsHeldByOneOf(body.body, body.references);
+  if (!held.ok()) co_return held.status();
+  if (*held) co_return false;
   // A delivery may hold it, or have held it and written its rows by now, or the
   // reclaimer may have erased it: so look again.
   if (mailboxes_->bodies().IsHeld(body.body)) co_return false;
   using References = absl::StatusOr<std::vector<engine::BodyReference>>;
-  References now = co_await Await<References>([&](Done<References> done) {
-    engine_->GetReferences(body.body, std::move(done));
-  });
+  References now = co_await Await<References>(
+      [&](Done<References> done) { engine_->GetReferences(body.body, std::move(done)); });
   if (!now.ok()) co_return now.status();
-  for (const engine::BodyReference& reference : *now) {
-    absl::StatusOr<bool> valid = co_await mailboxes_->bodies().IsValid(body.body, reference);
-    if (!valid.ok()) co_return valid.status();
-    if (*valid) co_return false;
-  }
+  held = co_await IsHeldByOneOf(body.body, *now);
+  if (!held.ok()) co_return held.status();
+  if (*held) co_return false;
   if (!now->empty()) co_return true;
   absl::StatusOr<std::string> first = co_await Await<absl::StatusOr<std::string>>(
       [&](auto done) { engine_->ReadBody(body.body, 0, 1, std::move(done)); });

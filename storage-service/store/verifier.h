@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage-service/async/task.h"
@@ -28,6 +30,8 @@ class Verifier {
   Task<absl::Status> VerifyOwner(MailboxId mailbox, AccountId owner, std::string where,
                                  Report report);
   Task<absl::Status> VerifyBodies(VerifySummary* summary, Report report);
+  Task<absl::StatusOr<bool>> IsHeldByOneOf(engine::BodyId body,
+                                           std::vector<engine::BodyReference> references);
   Task<absl::StatusOr<bool>> IsOrphan(engine::BodyInfo body);
 
   engine::Engine* const engine_;

@@ -52,8 +52,7 @@ TEST_F(DeliveryIdsTest, AnIdIsRememberedOverARestart) {
 TEST_F(DeliveryIdsTest, AnIdWhoseDeliveryWasLostIsForgottenWithIt) {
   CreateAccount("anna");
   engine().HoldCommits();
-  Started<std::vector<RecipientResult>> lost(
-      DeliverTask(MessageOf(100), {"anna"}, "queue-1"));
+  Started<std::vector<RecipientResult>> lost(DeliverTask(MessageOf(100), {"anna"}, "queue-1"));
   Crash();
   EXPECT_FALSE(lost.Get().at(0).status.ok());
   EXPECT_THAT(Deliver("anna", MessageOf(100), "queue-1").status, IsOk());
@@ -73,10 +72,8 @@ TEST_F(DeliveryIdsTest, ARetryDuringTheFirstDeliveryWaitsForIt) {
   CreateAccount("anna");
   Deliver("anna", "warm\r\n");
   engine().HoldCommits();
-  Started<std::vector<RecipientResult>> first(
-      DeliverTask(MessageOf(100), {"anna"}, "queue-1"));
-  Started<std::vector<RecipientResult>> again(
-      DeliverTask(MessageOf(100), {"anna"}, "queue-1"));
+  Started<std::vector<RecipientResult>> first(DeliverTask(MessageOf(100), {"anna"}, "queue-1"));
+  Started<std::vector<RecipientResult>> again(DeliverTask(MessageOf(100), {"anna"}, "queue-1"));
   EXPECT_EQ(engine().held_commits(), 1u);
   engine().ReleaseCommits();
   EXPECT_EQ(first.Get().at(0).uid, again.Get().at(0).uid);

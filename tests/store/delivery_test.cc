@@ -185,8 +185,7 @@ TEST_F(DeliveryTest, AMessageThatIsTooLargeIsRefusedWhileItComes) {
   EXPECT_THAT(SyncWait(delivery->Append(std::string(10'000, 'x'))),
               HasReason(v1::ERROR_REASON_TOO_LARGE));
   EXPECT_THAT(SyncWait(delivery->Append("more")), HasReason(v1::ERROR_REASON_TOO_LARGE));
-  EXPECT_THAT(SyncWait(delivery->Finish()).at(0).status,
-              HasReason(v1::ERROR_REASON_TOO_LARGE));
+  EXPECT_THAT(SyncWait(delivery->Finish()).at(0).status, HasReason(v1::ERROR_REASON_TOO_LARGE));
   delivery.reset();
   EXPECT_EQ(BodyCount(), 0u);
 }
@@ -230,8 +229,8 @@ TEST_F(DeliveryTest, TheQuotaCountsWhatIsUnderWay) {
 TEST_F(DeliveryTest, WhatWouldNotFitIsToldBeforehand) {
   CreateAccount("anna", 1000);
   CreateAccount("bert");
-  const std::vector<absl::Status> statuses = SyncWait(
-      store().deliveries().CheckRecipients({"anna", "bert", "nobody", "@@"}, 1001));
+  const std::vector<absl::Status> statuses =
+      SyncWait(store().deliveries().CheckRecipients({"anna", "bert", "nobody", "@@"}, 1001));
   EXPECT_THAT(statuses[0], HasReason(v1::ERROR_REASON_OVER_QUOTA));
   EXPECT_THAT(statuses[1], IsOk());
   EXPECT_THAT(statuses[2], HasReason(v1::ERROR_REASON_NO_SUCH_ACCOUNT));
@@ -307,8 +306,7 @@ TEST_F(DeliveryTest, ABodyIsNotReclaimedWhileRecipientsAreStillBeingWritten) {
   CreateAccount("anna");
   CreateAccount("bert");
   engine().HoldCommits();
-  Started<std::vector<RecipientResult>> delivery(
-      DeliverTask(MessageOf(100), {"anna", "bert"}));
+  Started<std::vector<RecipientResult>> delivery(DeliverTask(MessageOf(100), {"anna", "bert"}));
   engine().ReleaseCommits(1);
   // Anna's copy comes and goes while Bert's is on its way.
   const OpenedMaildrop session = Session("anna");

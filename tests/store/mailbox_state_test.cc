@@ -162,8 +162,7 @@ TEST_F(MailboxStateTest, AnErasedMailboxIsGoneForWhoeverHoldsIt) {
   EXPECT_THAT(SyncWait(table_.Erase(id_)), IsOk());
   EXPECT_THAT(Add().Get().status, HasReason(v1::ERROR_REASON_NO_SUCH_MAILBOX));
   EXPECT_TRUE(mailbox_->erased());
-  EXPECT_THAT(SyncWait(table_.Find(id_)).status(),
-              HasReason(v1::ERROR_REASON_NO_SUCH_MAILBOX));
+  EXPECT_THAT(SyncWait(table_.Find(id_)).status(), HasReason(v1::ERROR_REASON_NO_SUCH_MAILBOX));
   EXPECT_THAT(SyncWait(table_.Erase(id_)), IsOk()) << "once more is no error";
 }
 

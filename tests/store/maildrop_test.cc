@@ -68,9 +68,8 @@ TEST_F(MaildropTest, ASecondLoginIsToldAtOnceThatTheMaildropIsInUse) {
 
 TEST_F(MaildropTest, AWrongPasswordDoesNotTouchTheLock) {
   Fill("anna", 1);
-  EXPECT_THAT(
-      SyncWait(store().maildrops().Login(kUnaryLease, "anna", "wrong", {}, 0)).status(),
-      HasReason(v1::ERROR_REASON_BAD_CREDENTIALS));
+  EXPECT_THAT(SyncWait(store().maildrops().Login(kUnaryLease, "anna", "wrong", {}, 0)).status(),
+              HasReason(v1::ERROR_REASON_BAD_CREDENTIALS));
   Session("anna");
 }
 
@@ -79,8 +78,8 @@ TEST_F(MaildropTest, OpenTakesTheTokenOfAnAuthentication) {
   const auto authenticated =
       SyncWait(store().accounts().AuthenticatePassword("anna", "secret", {}));
   ASSERT_THAT(authenticated.status(), IsOk());
-  const auto opened = SyncWait(
-      store().maildrops().Open(kUnaryLease, authenticated->auth_token, {}, 64));
+  const auto opened =
+      SyncWait(store().maildrops().Open(kUnaryLease, authenticated->auth_token, {}, 64));
   ASSERT_THAT(opened.status(), IsOk());
   EXPECT_EQ(opened->rows.size(), 2u);
   EXPECT_THAT(SyncWait(store().maildrops().Open(kUnaryLease, "forged", {}, 64)).status(),
@@ -103,8 +102,7 @@ TEST_F(MaildropTest, LaterArrivalsAreNotInTheList) {
   Deliver("anna", "later\r\n");
   EXPECT_THAT(Uids(session), ElementsAre(1, 2));
   EXPECT_THAT(Read(session, 3).status(), HasReason(v1::ERROR_REASON_NO_SUCH_MESSAGE));
-  EXPECT_THAT(Commit(session, {{3, 3}}).status(),
-              HasReason(v1::ERROR_REASON_INVALID_REQUEST));
+  EXPECT_THAT(Commit(session, {{3, 3}}).status(), HasReason(v1::ERROR_REASON_INVALID_REQUEST));
 }
 
 TEST_F(MaildropTest, ArrivalsUnderWayAreNotInTheList) {
@@ -172,11 +170,14 @@ TEST_F(MaildropTest, AUidThatIsNotInTheListRefusesTheWholeCommit) {
   Fill("anna", 4);
   Delete("anna", {{2, 2}});
   const OpenedMaildrop session = Session("anna");
-  for (const std::vector<UidRange>& wrong :
-       {std::vector<UidRange>{{1, 1}, {2, 2}}, {{1, 2}}, {{0, 1}}, {{1, 5}}, {{3, 1}},
-        {{3, 4}, {1, 1}}, {{1, 3}, {3, 4}}}) {
-    EXPECT_THAT(Commit(session, wrong).status(),
-                HasReason(v1::ERROR_REASON_INVALID_REQUEST));
+  for (const std::vector<UidRange>& wrong : {std::vector<UidRange>{{1, 1}, {2, 2}},
+                                             {{1, 2}},
+                                             {{0, 1}},
+                                             {{1, 5}},
+                                             {{3, 1}},
+                                             {{3, 4}, {1, 1}},
+                                             {{1, 3}, {3, 4}}}) {
+    EXPECT_THAT(Commit(session, wrong).status(), HasReason(v1::ERROR_REASON_INVALID_REQUEST));
   }
   EXPECT_EQ(Status("anna").message_count, 3u);
   EXPECT_EQ(*Commit(session, {{1, 1}, {3, 4}}), 3u) << "the session goes on";
@@ -228,8 +229,7 @@ TEST_F(MaildropTest, ACommitWhoseAnswerWasLostIsKnownWhenItIsToldAgain) {
   const OpenedMaildrop session = Session("anna");
   engine().FailNext(Call::kCommit, absl::UnavailableError("answer lost"),
                     MemoryEngine::Effect::kDone);
-  EXPECT_THAT(Commit(session, {{1, 1}}).status(),
-              HasReason(v1::ERROR_REASON_STORE_FAILURE));
+  EXPECT_THAT(Commit(session, {{1, 1}}).status(), HasReason(v1::ERROR_REASON_STORE_FAILURE));
   EXPECT_EQ(*Commit(session, {{1, 1}}), 1u);
   EXPECT_EQ(Status("anna").message_count, 1u);
   ExpectClean();

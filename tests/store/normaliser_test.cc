@@ -70,9 +70,7 @@ TEST(Normaliser, KeepsBareCrAndNul) {
   EXPECT_EQ(Normalise({"a\rb\r\r\n\0\r\n"s}).octets, "a\rb\r\r\n\0\r\n"s);
 }
 
-TEST(Normaliser, AddsACrlfAfterALastBareCr) {
-  EXPECT_EQ(Normalise({"a\r"}).octets, "a\r\r\n");
-}
+TEST(Normaliser, AddsACrlfAfterALastBareCr) { EXPECT_EQ(Normalise({"a\r"}).octets, "a\r\r\n"); }
 
 TEST(Normaliser, LeavesAnEmptyMessageEmpty) {
   EXPECT_EQ(Normalise({}).octets, "");

@@ -11,8 +11,8 @@ using testing::ElementsAre;
 class ResumeTest : public StoreTest {
  protected:
   absl::Status Resume(const OpenedMaildrop& session) {
-    return SyncWait(store().maildrops().Resume(store().maildrops().BeginLease(),
-                                               session.session_token));
+    return SyncWait(
+        store().maildrops().Resume(store().maildrops().BeginLease(), session.session_token));
   }
   void Fill(int count) {
     CreateAccount("anna");
@@ -108,6 +108,15 @@ TEST_F(ResumeTest, ACommitThatACrashLostDeletedNothing) {
 TEST_F(ResumeTest, AClosedSessionCanNotBeResumed) {
   Fill(1);
   const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease());
+  Close(session);
+  EXPECT_THAT(Resume(session), HasReason(v1::ERROR_REASON_LEASE_LOST));
+}
+
+TEST_F(ResumeTest, ASessionThatEndedAfterTheRestartCanNotBeResumedAgain) {
+  Fill(1);
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease());
+  Crash();
+  ASSERT_THAT(Resume(session), IsOk());
   Close(session);
   EXPECT_THAT(Resume(session), HasReason(v1::ERROR_REASON_LEASE_LOST));
 }

@@ -99,8 +99,7 @@ TEST_F(SessionTableTest, AUnarySessionLives30SecondsAfterEachCall) {
 TEST_F(SessionTableTest, NothingIsOpenedForAStreamThatIsGone) {
   const LeaseId lease = table_.BeginLease();
   table_.EndLease(lease);
-  EXPECT_THAT(table_.Reserve(mailbox_, lease).status(),
-              HasReason(v1::ERROR_REASON_LEASE_LOST));
+  EXPECT_THAT(table_.Reserve(mailbox_, lease).status(), HasReason(v1::ERROR_REASON_LEASE_LOST));
   EXPECT_THAT(table_.Reserve(mailbox_, table_.BeginLease()).status(), IsOk());
 }
 

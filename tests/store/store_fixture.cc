@@ -84,8 +84,8 @@ RecipientResult StoreTest::Deliver(const std::string& recipient, const std::stri
   return DeliverTo({recipient}, message, delivery_id).at(0);
 }
 
-absl::StatusOr<OpenedMaildrop> StoreTest::Login(const std::string& address,
-                                                uint32_t first_rows, LeaseId lease) {
+absl::StatusOr<OpenedMaildrop> StoreTest::Login(const std::string& address, uint32_t first_rows,
+                                                LeaseId lease) {
   return SyncWait(store().maildrops().Login(lease, address, "secret", {}, first_rows));
 }
 
@@ -199,8 +199,8 @@ size_t StoreTest::BodyCount() {
 }
 
 size_t StoreTest::KeysOf(const MailboxId& mailbox, char prefix) {
-  const absl::StatusOr<engine::ScanPage> page = SyncWait(
-      ScanKeys(&engine(), mailbox, std::string(1, prefix), EndOf(prefix), 1'000'000));
+  const absl::StatusOr<engine::ScanPage> page =
+      SyncWait(ScanKeys(&engine(), mailbox, std::string(1, prefix), EndOf(prefix), 1'000'000));
   EXPECT_THAT(page.status(), IsOk());
   return page.ok() ? page->entries.size() : 0;
 }
