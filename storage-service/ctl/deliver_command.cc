@@ -115,7 +115,7 @@ absl::Status Deliver(const Session& session, const DeliverOptions& options) {
   if (!sent.ok()) context->TryCancel();
   reader.join();
   if (!sent.ok()) {
-    stream->Finish().error_code();
+    static_cast<void>(stream->Finish());
     return sent;
   }
   if (!result.has_value()) {
@@ -125,7 +125,7 @@ absl::Status Deliver(const Session& session, const DeliverOptions& options) {
   }
   // Nothing more is said on either side.
   context->TryCancel();
-  stream->Finish().error_code();
+  static_cast<void>(stream->Finish());
   if (result->has_error()) return FromRpcStatus(result->error());
   return Report(session, recipients, result->delivered());
 }

@@ -5,12 +5,16 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
 #include "absl/strings/str_split.h"
+#include "storage-service/async/task.h"
+#include "storage-service/engine/rocks_engine.h"
 #include "tests/ctl/fake_service.h"
 
 namespace restante::ctl {
@@ -66,11 +70,26 @@ class CommandLine : public testing::Test {
 // The command line itself.
 
 TEST_F(CommandLine, OfEachVerbHasHelpThatNamesTheExitCodes) {
-  for (const char* verb :
-       {"", "accounts", "accounts create", "accounts list", "accounts show", "accounts disable",
-        "accounts enable", "accounts delete", "accounts passwd", "accounts quota",
-        "accounts import", "mailboxes", "mailboxes status", "messages", "messages list",
-        "messages show", "deliver", "verify", "stats"}) {
+  for (const char* verb : {"",
+                           "accounts",
+                           "accounts create",
+                           "accounts list",
+                           "accounts show",
+                           "accounts disable",
+                           "accounts enable",
+                           "accounts delete",
+                           "accounts passwd",
+                           "accounts quota",
+                           "accounts import",
+                           "mailboxes",
+                           "mailboxes status",
+                           "messages",
+                           "messages list",
+                           "messages show",
+                           "deliver",
+                           "verify",
+                           "stats",
+                           "recover"}) {
     EXPECT_EQ(Run(std::string(verb) + " --help"), 0) << verb;
     EXPECT_THAT(out(), HasSubstr("Usage: restantectl"));
     EXPECT_THAT(out(), HasSubstr("Exit codes:")) << verb;
@@ -110,7 +129,9 @@ TEST_F(CommandLine, ThatIsWrongIsUsage) {
                            "--server unix: stats",
                            "messages show a 1 --raw --json",
                            "accounts create a",
-                           "accounts delete a"}) {
+                           "accounts delete a",
+                           "recover",
+                           "recover /tmp"}) {
     EXPECT_EQ(Run(line), 2) << line;
     EXPECT_EQ(out(), "") << line;
     EXPECT_THAT(err(), testing::StartsWith("restantectl: ")) << line;
@@ -339,6 +360,77 @@ TEST_F(CommandLine, ShowsFigures) {
   EXPECT_THAT(out(), HasSubstr("commits_total     42\n"));
   EXPECT_EQ(Run("stats --json"), 0);
   EXPECT_EQ(json()["values"]["commits_total"], 42);
+}
+
+// recover
+
+class Recovery : public CommandLine {
+ protected:
+  // A store with some commits in its log.
+  Recovery() {
+    auto engine = engine::RocksEngine::Open(directory_);
+    EXPECT_TRUE(engine.ok()) << engine.status();
+    for (engine::Version version = 0; version < 50; ++version) {
+      const auto committed = SyncWait(Put(engine->get(), version));
+      EXPECT_TRUE(committed.ok()) << committed.status();
+    }
+  }
+  ~Recovery() override { std::filesystem::remove_all(directory_); }
+
+  static Task<absl::StatusOr<engine::Version>> Put(engine::Engine* engine,
+                                                   engine::Version version) {
+    engine::CommitRequest request;
+    request.expected = version;
+    request.puts.emplace_back("key", std::string(1000, 'x'));
+    using Result = absl::StatusOr<engine::Version>;
+    auto commit = Await<Result>([engine, &request](Done<Result> done) {
+      engine->Commit(std::move(request), std::move(done));
+    });
+    Result result = co_await commit;
+    co_return result;
+  }
+
+  void DamageTheLog() {
+    for (const auto& file : std::filesystem::directory_iterator(directory_ + "/db")) {
+      if (file.path().extension() != ".log" || file.file_size() < 40'000) continue;
+      std::fstream log(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+      log.seekp(static_cast<std::streamoff>(file.file_size() / 2));
+      log.write("damage", 6);
+    }
+  }
+
+  const std::string directory_ = [] {
+    std::string name = testing::TempDir() + "restantectl-XXXXXX";
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    return name;
+  }();
+};
+
+TEST_F(Recovery, OfASoundStoreDropsNothing) {
+  EXPECT_EQ(Run("recover --yes " + directory_), 0);
+  EXPECT_EQ(out(), "The log is sound; nothing was dropped.\n");
+}
+
+TEST_F(Recovery, OfADamagedStoreSaysWhatItDropsAndMakesItOpenAgain) {
+  DamageTheLog();
+  EXPECT_FALSE(engine::RocksEngine::Open(directory_).ok());
+  EXPECT_EQ(Run("recover --yes --json " + directory_), 0);
+  ASSERT_THAT(json()["dropped"], SizeIs(1));
+  EXPECT_GT(json()["dropped"][0]["octets"], 1000);
+  EXPECT_TRUE(std::filesystem::exists(json()["dropped"][0]["copy"].get<std::string>()));
+  EXPECT_TRUE(engine::RocksEngine::Open(directory_).ok());
+}
+
+TEST_F(Recovery, IsRefusedWhileTheStoreIsOpen) {
+  const auto engine = engine::RocksEngine::Open(directory_);
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  EXPECT_EQ(Run("recover --yes " + directory_), 1);
+  EXPECT_THAT(err(), HasSubstr(directory_));
+}
+
+TEST_F(Recovery, IsRefusedWhereThereIsNoStore) {
+  EXPECT_EQ(Run("recover --yes /nonexistent"), 1);
+  EXPECT_THAT(err(), HasSubstr("/nonexistent"));
 }
 
 }  // namespace
