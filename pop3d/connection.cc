@@ -106,13 +106,14 @@ Connection::Io Connection::Send(absl::string_view* first, absl::string_view* sec
     msghdr message{};
     message.msg_iov = first->empty() ? parts + 1 : parts;
     message.msg_iovlen = first->empty() || second->empty() ? 1 : 2;
+    // Before the octets go, not after: a client that has them can count on the time.
+    Touch();
     const ssize_t sent =
         ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
       return errno == EAGAIN || errno == EWOULDBLOCK ? Io::kWantsWrite : Io::kOver;
     }
-    Touch();
     const size_t of_first = std::min(first->size(), static_cast<size_t>(sent));
     first->remove_prefix(of_first);
     second->remove_prefix(static_cast<size_t>(sent) - of_first);
@@ -124,9 +125,9 @@ Connection::Io Connection::SendTls(absl::string_view* octets) {
   while (!octets->empty()) {
     ERR_clear_error();
     const size_t size = std::min<size_t>(octets->size(), INT32_MAX);
+    Touch();
     const int sent = SSL_write(tls_.get(), octets->data(), static_cast<int>(size));
     if (sent <= 0) return TlsResult(sent);
-    Touch();
     octets->remove_prefix(static_cast<size_t>(sent));
   }
   return Io::kDone;

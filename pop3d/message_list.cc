@@ -42,9 +42,11 @@ std::optional<MessageList::Row> MessageList::Cached(uint32_t number) const {
 asio::awaitable<absl::Status> MessageList::Load(uint32_t number) {
   Anchor anchor = AnchorBefore(number);
   const Anchor behind = AnchorBehind(number);
-  // With as many UIDs as messages between two anchors there is no gap to search.
-  if (behind.uid - anchor.uid == behind.number - anchor.number) {
-    anchor = {number - 1, anchor.uid + (number - 1 - anchor.number)};
+  // With as many UIDs as messages between two anchors there is no gap to search. A
+  // page that begins at a multiple of its size also serves whoever goes backwards.
+  const uint32_t page_start = (number - 1) / kPageRows * kPageRows;
+  if (page_start > anchor.number && behind.uid - anchor.uid == behind.number - anchor.number) {
+    anchor = {page_start, anchor.uid + (page_start - anchor.number)};
   }
   while (true) {
     const absl::StatusOr<v1::RowsResponse> page =

@@ -14,6 +14,7 @@ namespace {
 
 // Before a Read is tried again that the transport refused.
 constexpr std::chrono::milliseconds kRetryPause(50);
+constexpr int kTriesOfUnknownSession = 2;
 
 // Pieces of this size or more are sent from where they are.
 constexpr size_t kLargePiece = 16 * 1024;
@@ -24,6 +25,21 @@ Transfer::Result Refused(absl::Status status) {
 
 Transfer::Result Cut(absl::Status status) {
   return {Transfer::Result::Kind::kCut, std::move(status), 0};
+}
+
+// Whether the same Read may succeed a moment later.
+bool MayPass(const absl::Status& status, int tries) {
+  switch (ReasonOf(status)) {
+    case v1::ERROR_REASON_UNSPECIFIED:
+      return absl::IsUnavailable(status);
+    // A service that went away and came back doesn't know the session before it is
+    // resumed, which begins when the link finds out.
+    case v1::ERROR_REASON_LEASE_LOST:
+    case v1::ERROR_REASON_BAD_TOKEN:
+      return tries < kTriesOfUnknownSession;
+    default:
+      return false;
+  }
 }
 
 absl::Status ClientGone() { return absl::CancelledError("the client is gone"); }
@@ -109,6 +125,7 @@ asio::awaitable<Transfer::Result> Transfer::Send(Message message) {
 }
 
 asio::awaitable<absl::Status> Transfer::FirstPiece(TimePoint deadline) {
+  int tries = 0;
   while (true) {
     if (stream_ == nullptr) {
       const absl::Status held = co_await link_.WaitUntilHeld(maildrop_, deadline);
@@ -118,15 +135,9 @@ asio::awaitable<absl::Status> Transfer::FirstPiece(TimePoint deadline) {
     const absl::Status status = co_await NextPiece();
     if (status.ok()) co_return status;
     Drop();
-    // A service that went away and came back doesn't know the session before it is
-    // resumed, so what it said in between doesn't count.
     const bool link_changed = opened_on_ != link_.stream_number();
-    const bool away =
-        absl::IsUnavailable(status) && ReasonOf(status) == v1::ERROR_REASON_UNSPECIFIED;
-    if ((!link_changed && !away) || connection_.closed() ||
-        link_.deadlines().Now() >= deadline) {
-      co_return status;
-    }
+    const bool final = !link_changed && !MayPass(status, tries++);
+    if (final || connection_.closed() || link_.deadlines().Now() >= deadline) co_return status;
     asio::steady_timer pause(link_.context(), kRetryPause);
     asio::error_code ignored;
     co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
