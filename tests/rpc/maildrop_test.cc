@@ -233,7 +233,7 @@ TEST_F(MaildropRpc, OneStreamServesAWholeSession) {
   commit.mutable_commit()->set_session_token(token);
   v1::UidRange* range = commit.mutable_commit()->add_delete_uids();
   range->set_first(1);
-  range->set_last(9);
+  range->set_last(2);
   EXPECT_EQ(ask(commit).commit().deleted(), 2u);
 
   // A Close that isn't awaited, ahead of the next login in the same message.

@@ -1,0 +1,364 @@
+#!/usr/bin/python3
+"""A stranger's view of the contract: a client in another language, made from nothing
+but the .proto files, against the real restante-storage.
+
+Usage: contract_test.py PROGRAM PROTO_DIRECTORY PROTOC GRPC_PYTHON_PLUGIN
+"""
+
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+import grpc
+
+PROGRAM, PROTOS, PROTOC, PLUGIN = sys.argv[1:5]
+DEADLINE = 60
+MESSAGE = b"Subject: hello\r\n\r\nline one\r\n.line two\r\n"
+
+
+def generate_stubs(directory):
+    """Python modules of the whole contract, importable afterwards."""
+    files = [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(PROTOS)
+        for name in names
+        if name.endswith(".proto")
+    ]
+    subprocess.run(
+        [PROTOC, "-I", PROTOS, "--python_out", directory, "--grpc_out", directory,
+         "--plugin=protoc-gen-grpc=" + PLUGIN] + files,
+        check=True)
+    # google.rpc lives beside google.protobuf, which is a package of its own.
+    import google
+    google.__path__.append(os.path.join(directory, "google"))
+    sys.path.insert(0, directory)
+
+
+class Service:
+    """restante-storage on a free port, over a directory that outlives it."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.address = "127.0.0.1:0"
+
+    def start(self):
+        path = os.path.join(self.directory, "notify")
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(path)
+        self.notify.settimeout(DEADLINE)
+        self.process = subprocess.Popen(
+            [PROGRAM, "--set", "listen=['%s']" % self.address,
+             "--set", "data_dir=" + os.path.join(self.directory, "data")],
+            env=dict(os.environ, NOTIFY_SOCKET=path))
+        lines = []
+        while "READY=1" not in lines:
+            lines = self.notify.recv(65536).decode().split("\n")
+        self.address = dict(line.split("=", 1) for line in lines)["X_RESTANTE_GRPC"]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(DEADLINE)
+        os.unlink(self.notify.getsockname())
+        self.notify.close()
+        return code
+
+
+class Exchange:
+    """The one stream of a front-end: operations in, results out. Like a front-end it
+    reads at all times."""
+
+    def __init__(self, stub):
+        self._requests = queue.Queue()
+        self._responses = queue.Queue()
+        self._call = stub.Exchange(iter(self._requests.get, None), timeout=DEADLINE)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        try:
+            for response in self._call:
+                self._responses.put(response)
+            self._responses.put(None)
+        except grpc.RpcError as error:
+            self._responses.put(error)
+
+    def ask(self, **operations):
+        """Sends numbered operations in one message; the results, by number."""
+        request = maildrop_pb2.ExchangeRequest()
+        for name, (kind, value) in operations.items():
+            getattr(request.operations.add(id=int(name.lstrip("n"))), kind).CopyFrom(value)
+        self._requests.put(request)
+        answered = {}
+        while len(answered) < len(operations):
+            for result in self._responses.get(timeout=DEADLINE).results:
+                answered[result.id] = result
+        return answered
+
+    def end(self):
+        """Ends our side; how the service ended the call: None, or its error."""
+        self._requests.put(None)
+        return self.await_end()
+
+    def await_end(self):
+        return self._responses.get(timeout=DEADLINE)
+
+
+def reason_of(error):
+    """The ErrorInfo reason of a failed call, or of a google.rpc.Status."""
+    if isinstance(error, grpc.RpcError):
+        status = status_pb2.Status()
+        metadata = dict(error.trailing_metadata())
+        status.ParseFromString(metadata["grpc-status-details-bin"])
+    else:
+        status = error
+    for detail in status.details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info):
+            assert info.domain == "restante", info
+            return info.reason
+    return None
+
+
+class Contract(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="restante-contract-")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.service = Service(self.directory)
+        self.service.start()
+        self.addCleanup(lambda: self.service.process.poll() is None and self.service.stop())
+        self.channel = grpc.insecure_channel(self.service.address)
+        self.addCleanup(self.channel.close)
+        self.accounts = accounts_pb2_grpc.AccountsServiceStub(self.channel)
+        self.authenticator = authenticator_pb2_grpc.AuthenticatorServiceStub(self.channel)
+        self.delivery = delivery_pb2_grpc.DeliveryServiceStub(self.channel)
+        self.maildrop = maildrop_pb2_grpc.MaildropServiceStub(self.channel)
+        self.messages = messages_pb2_grpc.MessagesServiceStub(self.channel)
+        self.mailboxes = mailboxes_pb2_grpc.MailboxesServiceStub(self.channel)
+        self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
+
+    def create(self, address, password="secret"):
+        request = accounts_pb2.CreateAccountRequest(address=address)
+        request.credential.password = password
+        return self.accounts.CreateAccount(request, timeout=DEADLINE).account
+
+    def deliver(self, recipients, message=MESSAGE, **envelope):
+        request = delivery_pb2.DeliverRequest(message=message)
+        request.envelope.sender = "sender@example.net"
+        request.envelope.recipients.extend(recipients)
+        for field, value in envelope.items():
+            setattr(request.envelope, field, value)
+        return self.delivery.Deliver(request, timeout=DEADLINE).results
+
+    def login(self, address, password="secret", rows=64):
+        return maildrop_pb2.LoginRequest(
+            address=address, password=password, first_rows=rows,
+            client=types_pb2.ClientInfo(protocol="test", request_id="contract"))
+
+    def read(self, token, *parts):
+        request = messages_pb2.ReadRequest(session_token=token, parts=parts)
+        data = [b""] * len(parts)
+        for frame in self.messages.Read(request, timeout=DEADLINE):
+            for piece in frame.pieces:
+                data[piece.part] += piece.data
+        return data
+
+    def assert_reason(self, reason, call, *arguments):
+        with self.assertRaises(grpc.RpcError) as failed:
+            call(*arguments, timeout=DEADLINE)
+        self.assertEqual(reason_of(failed.exception), reason)
+        return failed.exception
+
+    def test_a_session_of_unary_calls(self):
+        account = self.create("Ann@example.org")
+        self.assertEqual(account.address, "Ann@example.org")
+        results = self.deliver(["ann@EXAMPLE.org", "ann+list@example.org", "nobody@example.org"])
+        self.assertEqual([r.status.code for r in results[:2]], [0, 0])
+        self.assertEqual(reason_of(results[2].status), "NO_SUCH_ACCOUNT")
+
+        opened = self.maildrop.Login(self.login("ann@example.org"), timeout=DEADLINE)
+        session = opened.session
+        self.assertEqual(session.message_count, 2)
+        self.assertEqual(session.octets, 2 * len(MESSAGE))
+        self.assertEqual(len(opened.rows), 2)
+        self.assertTrue(opened.rows[0].has_dot_line)
+        self.assertRegex(opened.rows[0].uidl, r"^[\x21-\x7e]{1,70}$")
+        self.assertGreater(session.lease.seconds, 0)
+        self.assert_reason("IN_USE", self.maildrop.Login, self.login("ann@example.org"))
+
+        rows = self.maildrop.Rows(
+            maildrop_pb2.RowsRequest(session_token=session.session_token), timeout=DEADLINE)
+        self.assertEqual(list(rows.rows), list(opened.rows))
+        self.assertTrue(rows.end)
+        uids = [row.uid for row in rows.rows]
+        whole, top = self.read(
+            session.session_token, messages_pb2.ReadPart(uid=uids[0]),
+            messages_pb2.ReadPart(uid=uids[1], top=messages_pb2.TopPart(body_lines=1)))
+        self.assertEqual(whole, MESSAGE)
+        self.assertEqual(top, b"Subject: hello\r\n\r\nline one\r\n")
+
+        renewed = self.maildrop.Renew(
+            maildrop_pb2.RenewRequest(session_token=session.session_token), timeout=DEADLINE)
+        self.assertGreater(renewed.lease.seconds, 0)
+        commit = maildrop_pb2.CommitRequest(session_token=session.session_token)
+        commit.delete_uids.add(first=uids[0], last=uids[0])
+        self.assertEqual(self.maildrop.Commit(commit, timeout=DEADLINE).deleted, 1)
+        self.assertEqual(self.maildrop.Commit(commit, timeout=DEADLINE).deleted, 1)
+        self.maildrop.Close(
+            maildrop_pb2.CloseRequest(session_token=session.session_token), timeout=DEADLINE)
+
+        again = self.maildrop.Login(self.login("ann@example.org"), timeout=DEADLINE)
+        self.assertEqual([row.uid for row in again.rows], uids[1:])
+        self.assertGreater(again.session.fencing_token, session.fencing_token)
+
+    def test_a_session_of_one_stream(self):
+        self.create("ann")
+        self.create("bob")
+        self.deliver(["ann", "bob"])
+        stream = Exchange(self.maildrop)
+        opened = stream.ask(n1=("login", self.login("ann")), n2=("login", self.login("bob")))
+        ann, bob = opened[1].login, opened[2].login
+        self.assertEqual(ann.session.message_count, 1)
+        self.assertFalse(ann.session.HasField("lease"))
+        rows = stream.ask(
+            n3=("rows", maildrop_pb2.RowsRequest(session_token=ann.session.session_token)))[3]
+        self.assertEqual(list(rows.rows.rows), list(ann.rows))
+        commit = maildrop_pb2.CommitRequest(session_token=ann.session.session_token, close=True)
+        commit.delete_uids.add(first=1, last=1)
+        close = maildrop_pb2.CloseRequest(session_token=bob.session.session_token)
+        self.assertEqual(stream.ask(n4=("commit", commit))[4].commit.deleted, 1)
+        # A Close goes ahead of the login behind it.
+        last = stream.ask(n5=("close", close), n6=("login", self.login("bob")),
+                          n7=("login", self.login("ann", "wrong")))
+        self.assertTrue(last[5].HasField("close"))
+        self.assertEqual(last[6].login.session.message_count, 1)
+        self.assertEqual(reason_of(last[7].error), "BAD_CREDENTIALS")
+        self.assertIsNone(stream.end())
+
+    def test_sessions_and_mail_outlive_a_restart(self):
+        self.create("ann")
+        self.deliver(["ann"])
+        stream = Exchange(self.maildrop)
+        opened = stream.ask(n1=("login", self.login("ann")))[1].login
+        self.assertEqual(self.service.stop(), 0)
+        self.assertEqual(stream.await_end().code(), grpc.StatusCode.UNAVAILABLE)
+        self.service.start()
+        channel = grpc.insecure_channel(self.service.address)
+        self.addCleanup(channel.close)
+        stream = Exchange(maildrop_pb2_grpc.MaildropServiceStub(channel))
+        token = opened.session.session_token
+        rows = maildrop_pb2.RowsRequest(session_token=token)
+        resumed = stream.ask(n1=("resume", maildrop_pb2.ResumeRequest(session_token=token)),
+                             n2=("rows", rows))
+        self.assertTrue(resumed[1].HasField("resume"), resumed[1])
+        self.assertEqual(list(resumed[2].rows.rows), list(opened.rows))
+        self.assertIsNone(stream.end())
+
+    def test_a_token_of_the_authenticator_opens_the_maildrop(self):
+        self.create("ann")
+        request = authenticator_pb2.AuthenticatePasswordRequest(address="ann", password="secret")
+        answer = self.authenticator.AuthenticatePassword(request, timeout=DEADLINE)
+        self.assertGreater(answer.lifetime.seconds, 0)
+        opened = self.maildrop.Open(
+            maildrop_pb2.OpenRequest(auth_token=answer.auth_token), timeout=DEADLINE)
+        self.assertEqual(opened.session.address, "ann")
+        self.assert_reason("BAD_TOKEN", self.maildrop.Open,
+                           maildrop_pb2.OpenRequest(auth_token=b"forged"))
+
+    def test_a_large_message_travels_in_parts(self):
+        self.create("ann")
+        line = b"0123456789" * 7 + b"\r\n"
+        message = b"Subject: large\r\n\r\n" + line * 50_000  # 3.6 MB
+
+        def parts():
+            size = 200_000
+            for offset in range(0, len(message), size):
+                part = delivery_pb2.DeliveryPart(
+                    id=1, data=message[offset:offset + size],
+                    last=offset + size >= len(message))
+                if offset == 0:
+                    part.envelope.recipients.append("ann")
+                yield delivery_pb2.DeliverStreamRequest(parts=[part])
+
+        results = [result for response in self.delivery.DeliverStream(parts(), timeout=DEADLINE)
+                   for result in response.results]
+        self.assertEqual(len(results), 1)
+        self.assertEqual(results[0].delivered.results[0].status.code, 0)
+        opened = self.maildrop.Login(self.login("ann"), timeout=DEADLINE)
+        self.assertEqual(opened.rows[0].octets, len(message))
+        (whole,) = self.read(opened.session.session_token,
+                             messages_pb2.ReadPart(uid=opened.rows[0].uid))
+        self.assertEqual(whole, message)
+
+    def test_errors_carry_their_reason(self):
+        self.create("ann")
+        address = accounts_pb2.GetAccountRequest(address="nobody")
+        error = self.assert_reason("NO_SUCH_ACCOUNT", self.accounts.GetAccount, address)
+        self.assertEqual(error.code(), grpc.StatusCode.NOT_FOUND)
+        error = self.assert_reason("BAD_CREDENTIALS", self.maildrop.Login,
+                                   self.login("ann", "wrong"))
+        self.assertEqual(error.code(), grpc.StatusCode.UNAUTHENTICATED)
+        request = delivery_pb2.DeliverRequest(message=b"x" * (1 << 20) + b"x")
+        request.envelope.recipients.append("ann")
+        error = self.assert_reason("TOO_LARGE", self.delivery.Deliver, request)
+        self.assertEqual(error.code(), grpc.StatusCode.INVALID_ARGUMENT)
+
+    def test_an_operator_sees_mailboxes_and_a_sound_store(self):
+        self.create("ann")
+        self.deliver(["ann"], delivery_id="queue-7")
+        self.deliver(["ann"], delivery_id="queue-7")
+        status = self.mailboxes.GetMailbox(
+            mailboxes_pb2.GetMailboxRequest(address="ann"), timeout=DEADLINE).status
+        self.assertEqual((status.name, status.message_count), ("INBOX", 1))
+        items = list(self.admin.Verify(admin_pb2.VerifyRequest(read_bodies=True),
+                                       timeout=DEADLINE))
+        self.assertEqual(len(items), 1, items)
+        self.assertEqual((items[0].summary.messages, items[0].summary.errors), (1, 0))
+        stats = self.admin.GetStats(admin_pb2.GetStatsRequest(), timeout=DEADLINE)
+        self.assertGreater(stats.values["rpc_calls_total"], 0)
+        self.assertRegex(stats.version, r"^\d+\.\d+\.\d+")
+
+    def start_in_vain(self, listen, directory):
+        """The one line in which a second process says why it can't start."""
+        ended = subprocess.run(
+            [PROGRAM, "--set", "listen=['%s']" % listen,
+             "--set", "data_dir=" + os.path.join(self.directory, directory)],
+            stderr=subprocess.PIPE, text=True, timeout=DEADLINE)
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        (error,) = [line for line in ended.stderr.splitlines() if "Info:" not in line]
+        return error
+
+    def test_a_second_process_is_told_why_it_cannot_start(self):
+        error = self.start_in_vain("127.0.0.1:0", "data")
+        self.assertIn(os.path.join(self.directory, "data"), error)
+        self.assertIn("in use by another process", error)
+        error = self.start_in_vain(self.service.address, "other")
+        self.assertIn(self.service.address, error)
+        self.assertIn("in use", error)
+
+    def test_what_cannot_work_is_refused_before_the_start(self):
+        for assignment in ("listen=['0.0.0.0:0']", "listen=[nowhere]", "no_such_key=1"):
+            refused = subprocess.run([PROGRAM, "--set", assignment],
+                                     stderr=subprocess.PIPE, text=True, timeout=DEADLINE)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn(assignment.split("=")[0], refused.stderr)
+
+
+if __name__ == "__main__":
+    stubs = tempfile.mkdtemp(prefix="restante-stubs-")
+    try:
+        generate_stubs(stubs)
+        from google.rpc import error_details_pb2, status_pb2
+        from restante.v1 import (accounts_pb2, accounts_pb2_grpc, admin_pb2, admin_pb2_grpc,
+                                 authenticator_pb2, authenticator_pb2_grpc, delivery_pb2,
+                                 delivery_pb2_grpc, mailboxes_pb2, mailboxes_pb2_grpc,
+                                 maildrop_pb2, maildrop_pb2_grpc, messages_pb2,
+                                 messages_pb2_grpc, types_pb2)
+        unittest.main(argv=sys.argv[:1] + sys.argv[5:], verbosity=2)
+    finally:
+        shutil.rmtree(stubs)
