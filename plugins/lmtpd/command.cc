@@ -49,7 +49,7 @@ constexpr VerbName kVerbs[] = {
     {"TURN", Verb::kNotImplemented}, {"XCLIENT", Verb::kNotImplemented},
 };
 
-// Digits alone. A number beyond 64 bits is the greatest one: too large in any case.
+// Digits alone. A number beyond 64 bits is taken for the greatest one.
 std::optional<uint64_t> ParseOctets(std::string_view digits) {
   uint64_t value = 0;
   const char* end = digits.data() + digits.size();
@@ -165,7 +165,10 @@ const Reply* ParseRcpt(std::string_view argument, bool smtputf8, Path* recipient
 
 const Reply* ParseBdat(std::string_view argument, BdatArguments* bdat) {
   const std::optional<uint64_t> octets = ParseOctets(TakeWord(&argument));
-  if (!octets.has_value()) return &reply::kBdatSyntax;
+  // Nobody sends a chunk of 2^64 octets, and nobody could skip it.
+  if (!octets.has_value() || *octets == std::numeric_limits<uint64_t>::max()) {
+    return &reply::kBdatSyntax;
+  }
   bdat->octets = *octets;
   bdat->last = EqualsIgnoreCase(argument, "LAST");
   return argument.empty() || bdat->last ? nullptr : &reply::kBdatSyntax;

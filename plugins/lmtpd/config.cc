@@ -53,7 +53,7 @@ config::LmtpdConfig DefaultConfig() {
   *config.mutable_data_timeout() = ToProto(absl::Minutes(3));
   *config.mutable_storage_wait() = ToProto(absl::Seconds(3));
   *config.mutable_storage_timeout() = ToProto(absl::Minutes(2));
-  *config.mutable_drain_time() = ToProto(absl::Seconds(30));
+  *config.mutable_drain_time() = ToProto(absl::Seconds(10));
   return config;
 }
 

@@ -12,7 +12,7 @@
 namespace restante::lmtp {
 namespace {
 
-constexpr absl::string_view kComponent = "lmtp-storage";
+constexpr absl::string_view kLinkComponent = "lmtp-storage";
 
 // The question that finds out whether a stream works.
 constexpr uint64_t kProbeId = 1;
@@ -111,7 +111,7 @@ DeliveryLink::DeliveryLink(const std::shared_ptr<grpc::ChannelInterface>& channe
 DeliveryLink::~DeliveryLink() {
   absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(
-      +[](std::unique_ptr<Stream>* stream) { return *stream == nullptr; }, &stream_));
+      +[](bool* alive) { return !*alive; }, &alive_));
 }
 
 void DeliveryLink::Start(absl::AnyInvocable<void() &&> on_first_up) {
@@ -124,8 +124,9 @@ void DeliveryLink::Start(absl::AnyInvocable<void() &&> on_first_up) {
 
 void DeliveryLink::OpenStream() {
   absl::MutexLock lock(&mutex_);
-  if (stopping_ || stream_ != nullptr) return;
+  if (stopping_ || alive_) return;
   reopen_at_ = Clock::time_point::max();
+  alive_ = true;
   stream_ = std::make_unique<Stream>(*this);
   writing_ = true;
   stream_->Open(*stub_);
@@ -191,7 +192,7 @@ void DeliveryLink::Tick() {
     }
     Clock::time_point next = reopen_at_;
     if (!waiting_.empty()) next = std::min(next, waiting_.front().until);
-    open = stream_ == nullptr && reopen_at_ <= now;
+    open = !alive_ && reopen_at_ <= now;
     if (!open && next != Clock::time_point::max()) {
       timer_.expires_at(next);
       timer_.async_wait([this](asio::error_code error) {
@@ -234,7 +235,7 @@ void DeliveryLink::OnProbeAnswered() {
     on_first_up = std::exchange(on_first_up_, nullptr);
     stream = BeginWrite();
   }
-  if (was_down) LogInfo(kComponent, "Connected again to the storage service");
+  if (was_down) LogInfo(kLinkComponent, "Connected again to the storage service");
   if (stream != nullptr) stream->StartWrite(&stream->request);
   if (on_first_up) std::move(on_first_up)();
 }
@@ -261,13 +262,19 @@ void DeliveryLink::OnEnded(const absl::Status& status) {
     log = !stopping && !std::exchange(outage_logged_, true);
     for (size_t i = 0; i < ends_.size(); ++i) news[i].lost_below = written_below_[i];
   }
-  if (log) LogWarning(kComponent, "Lost the storage service", {{"error", status}});
+  if (log) LogWarning(kLinkComponent, "Lost the storage service", {{"error", status}});
   for (size_t i = 0; i < ends_.size(); ++i) ends_[i]->Receive(std::move(news[i]));
   if (!stopping) asio::post(timers_, [this] { Tick(); });
-  // Last, for it lets the destructor go on; `status` and the reactor die with it.
+  // The reactor dies here, with its share of the channel: were that the last one, gRPC
+  // would end its threads from one of them. Only then may the destructor go on.
   std::unique_ptr<Stream> ended;
+  {
+    absl::MutexLock lock(&mutex_);
+    ended = std::move(stream_);
+  }
+  ended.reset();
   absl::MutexLock lock(&mutex_);
-  ended = std::move(stream_);
+  alive_ = false;
 }
 
 }  // namespace restante::lmtp

@@ -98,6 +98,8 @@ class DeliveryLink {
 
   absl::Mutex mutex_;
   std::unique_ptr<Stream> stream_ ABSL_GUARDED_BY(mutex_);
+  // gRPC has, or is about to lose, a stream of ours.
+  bool alive_ ABSL_GUARDED_BY(mutex_) = false;
   // The storage service has answered on stream_, and it isn't known to be broken.
   bool up_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

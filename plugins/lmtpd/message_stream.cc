@@ -66,17 +66,22 @@ class MessageStream::Call
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok || response_.results().empty()) return;  // OnDone says why
-    Report(std::move(*response_.mutable_results(0)));
+    v1::DeliveryResult result;
+    if (ok && !response_.results().empty()) {
+      result = std::move(*response_.mutable_results(0));
+    } else {
+      // gRPC tells why in OnDone, but not before the session has let go of its hold.
+      *result.mutable_error() = ToRpcStatus(absl::UnavailableError("lost the storage service"));
+    }
+    asio::post(events_->executor, [events = events_, result = std::move(result)]() mutable {
+      events->result = std::move(result);
+      events->Wake();
+    });
   }
 
-  void OnDone(const grpc::Status& status) override {
-    absl::Status error = FromGrpcStatus(status);
-    if (error.ok()) error = absl::UnavailableError("a stream ended without a result");
-    v1::DeliveryResult result;
-    *result.mutable_error() = ToRpcStatus(error);
-    Report(std::move(result));
-    // Last, for it lets ~MessageStreams go on.
+  void OnDone(const grpc::Status& /*status*/) override {
+    // The reactor dies before ~MessageStreams may go on: its share of the channel must
+    // not be the last one, or gRPC would end its threads from one of them.
     MessageStreams& streams = streams_;
     delete this;
     absl::MutexLock lock(&streams.mutex_);
@@ -84,14 +89,6 @@ class MessageStream::Call
   }
 
  private:
-  // The first report counts.
-  void Report(v1::DeliveryResult result) {
-    asio::post(events_->executor, [events = events_, result = std::move(result)]() mutable {
-      if (!events->result.has_value()) events->result = std::move(result);
-      events->Wake();
-    });
-  }
-
   MessageStreams& streams_;
   const std::shared_ptr<Events> events_;
   grpc::ClientContext context_;
@@ -143,9 +140,13 @@ asio::awaitable<v1::DeliveryResult> MessageStream::Result() {
 
 asio::awaitable<void> MessageStream::AwaitEvent() {
   deadline_.Set(within_);
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-      [this](auto handler) { events_->waiter = std::move(handler); }, asio::use_awaitable);
+  co_await NextEvent();
   deadline_.Clear();
+}
+
+asio::awaitable<void> MessageStream::NextEvent() {
+  return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+      [this](auto handler) { events_->waiter = std::move(handler); }, asio::use_awaitable);
 }
 
 void MessageStream::Cancel() { call_->Cancel(); }

@@ -61,8 +61,10 @@ class MessageStream {
   MessageStream(MessageStreams& streams, asio::any_io_executor executor,
                 DeadlineQueue& deadlines, std::chrono::milliseconds within);
 
-  // Something has happened: a part has left, or there is a result.
+  // Something has happened: a part has left, or there is a result. AwaitEvent cancels
+  // the stream if that takes too long.
   asio::awaitable<void> AwaitEvent();
+  asio::awaitable<void> NextEvent();
 
   const std::shared_ptr<Events> events_;
   // Deletes itself when gRPC is done with it, not before this has let go of its hold.

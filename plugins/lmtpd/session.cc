@@ -32,9 +32,11 @@ asio::awaitable<void> Session::Run() {
   while (!closing_) {
     std::string_view line;
     switch (connection_.input().PeekLine(&line)) {
-      case InputBuffer::Line::kReady:
-        co_await CarryOut(ParseCommand(line));
+      case InputBuffer::Line::kReady: {
+        const Command command = ParseCommand(line);
+        co_await CarryOut(command);
         break;
+      }
       case InputBuffer::Line::kTooLong:
         connection_.input().ConsumeLine();
         Refuse(reply::kLineTooLong);
@@ -114,8 +116,7 @@ asio::awaitable<void> Session::CarryOut(Command command) {
       if (refused == nullptr) {
         co_await Bdat(bdat);
       } else {
-        // Nobody knows where the chunk ends: going on would take it for commands.
-        CloseWith(*refused);
+        Refuse(*refused);
       }
       break;
     }

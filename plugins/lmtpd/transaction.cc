@@ -49,16 +49,16 @@ void Transaction::LogMessageEnd(const std::vector<Reply>& replies, uint64_t octe
     outcomes.push_back(Outcome(accepted_[i], replies[i]));
   }
   outcomes.insert(outcomes.end(), refused_.begin(), refused_.end());
-  LogLines("Message", outcomes, octets, "");
+  LogLines("Message", outcomes, {"octets", octets});
 }
 
 void Transaction::LogAborted(absl::string_view why) const {
   if (accepted_.empty() && refused_count_ == 0) return;
-  LogLines("No message", refused_, upload == nullptr ? 0 : upload->octets(), why);
+  LogLines("No message", refused_, {"why", why});
 }
 
 void Transaction::LogLines(absl::string_view event, const std::vector<std::string>& outcomes,
-                           uint64_t octets, absl::string_view why) const {
+                           LogField last) const {
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begun_);
   size_t next = 0;
@@ -72,10 +72,9 @@ void Transaction::LogLines(absl::string_view event, const std::vector<std::strin
              {"recipients", accepted_.size()},
              {"refused", refused_count_},
              {"results", results},
-             {"octets", octets},
-             {"why", why},
              {"request", request_id_},
-             {"ms", milliseconds.count()}});
+             {"ms", milliseconds.count()},
+             last});
     next = end;
   } while (next < outcomes.size());
 }

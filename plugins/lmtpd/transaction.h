@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/log.h"
 #include "plugins/lmtpd/command.h"
 #include "plugins/lmtpd/replies.h"
 #include "plugins/lmtpd/upload.h"
@@ -44,7 +45,7 @@ class Transaction {
 
  private:
   void LogLines(absl::string_view event, const std::vector<std::string>& outcomes,
-                uint64_t octets, absl::string_view why) const;
+                LogField last) const;
 
   const MailArguments mail_;
   const std::string request_id_;

@@ -37,8 +37,9 @@ asio::awaitable<std::vector<absl::Status>> Upload::Finish() {
   if (!early_statuses_.empty()) co_return early_statuses_;
   if (stream_ == nullptr) {
     sent_octets_ = buffer_.size();
+    std::string message = std::exchange(buffer_, {});
     std::vector<absl::Status> statuses =
-        co_await storage_.client.Deliver(std::move(envelope_), std::exchange(buffer_, {}));
+        co_await storage_.client.Deliver(std::move(envelope_), std::move(message));
     co_return statuses;
   }
   v1::DeliveryPart part = TakePart();
