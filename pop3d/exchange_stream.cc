@@ -101,8 +101,8 @@ void ExchangeStream::OnDone(const grpc::Status& status) {
       unsent.push_back(operation.id());
     }
   }
-  const std::shared_ptr<ExchangeStream> self = std::move(self_);
-  events_.OnBroken(status.ok() ? absl::UnavailableError("the service ended the stream")
+  events_.OnBroken(std::move(self_),
+                   status.ok() ? absl::UnavailableError("the service ended the stream")
                                : FromGrpcStatus(status),
                    std::move(unsent));
 }

@@ -20,6 +20,8 @@
 
 namespace restante::pop3 {
 
+class ExchangeStream;
+
 // Called on threads of gRPC's, one call at a time; must not block.
 class ExchangeEvents {
  public:
@@ -29,8 +31,11 @@ class ExchangeEvents {
   virtual void OnResults(v1::ExchangeResponse& response) = 0;
 
   // The last call for a stream. `unsent` are the operations that never left;
-  // those that left and were not answered may have been carried out or not.
-  virtual void OnBroken(const absl::Status& status, std::vector<uint64_t> unsent) = 0;
+  // those that left and were not answered may have been carried out or not. The
+  // stream has to be let go of on another thread: with it may go the last channel,
+  // which waits for gRPC's threads.
+  virtual void OnBroken(std::shared_ptr<ExchangeStream> stream, const absl::Status& status,
+                        std::vector<uint64_t> unsent) = 0;
 };
 
 class ExchangeStream final

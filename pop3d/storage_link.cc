@@ -80,9 +80,11 @@ void StorageLink::HandleProbeAnswer(uint64_t id) {
   if (on_first_up_) std::exchange(on_first_up_, nullptr)();
 }
 
-void StorageLink::OnBroken(const absl::Status& status, std::vector<uint64_t> unsent) {
-  asio::post(control_,
-             [this, status, unsent = std::move(unsent)] { HandleBreak(status, unsent); });
+void StorageLink::OnBroken(std::shared_ptr<ExchangeStream> stream, const absl::Status& status,
+                           std::vector<uint64_t> unsent) {
+  asio::post(control_, [this, stream = std::move(stream), status, unsent = std::move(unsent)] {
+    HandleBreak(status, unsent);
+  });
 }
 
 void StorageLink::HandleBreak(const absl::Status& status, const std::vector<uint64_t>& unsent) {

@@ -48,7 +48,8 @@ class StorageLink final : public ExchangeEvents {
 
  private:
   void OnResults(v1::ExchangeResponse& response) override;
-  void OnBroken(const absl::Status& status, std::vector<uint64_t> unsent) override;
+  void OnBroken(std::shared_ptr<ExchangeStream> stream, const absl::Status& status,
+                std::vector<uint64_t> unsent) override;
 
   void Connect();
   void HandleProbeAnswer(uint64_t id);
