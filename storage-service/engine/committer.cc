@@ -128,7 +128,7 @@ Committer::Answer Committer::Failure(Work work, absl::Status status) {
 absl::Status Committer::Ready() {
   if (broken_.ok()) {
     if (!database_.background_errors().Take()) return absl::OkStatus();
-    broken_ = absl::UnavailableError("the store failed in the background");
+    broken_ = MakeError(v1::ERROR_REASON_STORE_FAILURE, "the store failed in the background");
   }
   if (absl::Now() < next_resume_) return broken_;
   database_.background_errors().Take();
@@ -147,7 +147,8 @@ void Committer::WriteBatch(std::vector<Work> batch) {
   for (Work& work : batch) {
     added.written_octets += work.octets;
     if (work.generation < oldest_good_generation_ || !failure.ok()) {
-      results.push_back(broken_.ok() ? absl::UnavailableError("a write before this one failed")
+      results.push_back(broken_.ok() ? MakeError(v1::ERROR_REASON_STORE_FAILURE,
+                                                 "a write before this one failed")
                                      : broken_);
     } else if (auto* commit = std::get_if<Commit>(&work.what)) {
       results.push_back(batcher_.Add(commit->request));

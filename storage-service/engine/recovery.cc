@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "rocksdb/env.h"
 #include "storage-service/engine/database.h"
 #include "storage-service/engine/store_directory.h"
@@ -65,7 +66,8 @@ absl::StatusOr<RecoveryReport> RecoverToLastGoodPoint(const std::string& path,
       std::filesystem::copy_file(part.file, part.copy,
                                  std::filesystem::copy_options::overwrite_existing, error);
       if (error) {
-        return absl::UnavailableError(
+        return MakeError(
+            v1::ERROR_REASON_STORE_FAILURE,
             absl::StrCat("cannot keep a copy of ", part.file, ": ", error.message()));
       }
     }

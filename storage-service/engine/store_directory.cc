@@ -16,6 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/errors.h"
 #include "storage-service/engine/rocks_status.h"
 
 namespace restante::engine {
@@ -24,7 +25,8 @@ namespace {
 constexpr absl::string_view kFormatName = "restante-store ";
 
 absl::Status SystemError(absl::string_view what, int error) {
-  return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(error)));
+  return MakeError(v1::ERROR_REASON_STORE_FAILURE,
+                   absl::StrCat(what, ": ", std::strerror(error)));
 }
 
 // flock, not fcntl: it also keeps out a second opening by this very process.
