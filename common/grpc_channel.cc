@@ -6,8 +6,11 @@
 #include <grpcpp/support/channel_arguments.h>
 
 namespace restante {
+namespace {
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+constexpr int kBodyWindowOctets = 64 * 1024;
+
+grpc::ChannelArguments CommonArguments() {
   grpc::ChannelArguments arguments;
   // Leaves out what we don't use of the path that each message takes: retries,
   // compression, load reporting, and with them the check of deadlines, which we do
@@ -30,7 +33,25 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
+  return arguments;
+}
+
+std::shared_ptr<grpc::Channel> Open(const std::string& address,
+                                    const grpc::ChannelArguments& arguments) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+  return Open(address, CommonArguments());
+}
+
+std::shared_ptr<grpc::Channel> OpenBodyChannel(const std::string& address) {
+  grpc::ChannelArguments arguments = CommonArguments();
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kBodyWindowOctets);
+  return Open(address, arguments);
 }
 
 }  // namespace restante

@@ -18,4 +18,9 @@ namespace restante {
 // Every call opens a channel of its own; keep it.
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address);
 
+// The same for streams of bodies: the service may be ahead of what the caller has
+// read by 64 KiB a stream and no more. By default gRPC lets that grow to several
+// MiB once a stream was fast, which a client that stops reading would then hold.
+std::shared_ptr<grpc::Channel> OpenBodyChannel(const std::string& address);
+
 }  // namespace restante

@@ -39,7 +39,7 @@ absl::StatusOr<ServerOptions> OptionsFrom(const config::Pop3dConfig& config) {
                "are not allowed");
   }
   options.exchange_channel = OpenChannel(config.storage().address());
-  options.body_channel = OpenChannel(config.storage().address());
+  options.body_channel = OpenBodyChannel(config.storage().address());
   return options;
 }
 

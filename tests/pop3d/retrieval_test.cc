@@ -264,7 +264,7 @@ TEST_F(RetrievalTest, ReadsNoFasterThanTheClientTakes) {
     before = storage_.frames_sent();
     for (int i = 0; i < 20; ++i) clock_.AwaitLooks();
   }
-  EXPECT_LT(before, 256);
+  EXPECT_LT(before, 128);
   EXPECT_EQ(client.ReadOctets(message.size()), message);
   EXPECT_EQ(client.ReadLine(), ".");
 }

@@ -24,7 +24,7 @@ TEST_F(ServerTest, RefusesAnAddressThatAnotherServerListensOn) {
   ServerOptions options;
   options.listen = {address()};
   options.exchange_channel = OpenChannel(storage_.address());
-  options.body_channel = OpenChannel(storage_.address());
+  options.body_channel = OpenBodyChannel(storage_.address());
   const absl::StatusOr<std::unique_ptr<Server>> second = Server::Create(std::move(options));
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()),
@@ -103,7 +103,7 @@ TEST_F(ServerTest, ShutsDownWhileTheStorageServiceIsAway) {
 TEST_F(ServerTest, IsNotReadyBeforeTheStorageServiceAnswers) {
   storage_.Stop();
   options_.exchange_channel = OpenChannel(storage_.address());
-  options_.body_channel = OpenChannel(storage_.address());
+  options_.body_channel = OpenBodyChannel(storage_.address());
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Create(std::move(options_));
   ASSERT_TRUE(server.ok()) << server.status();
   absl::Mutex mutex;
@@ -125,7 +125,7 @@ TEST_F(ServerTest, IsNotReadyBeforeTheStorageServiceAnswers) {
 TEST_F(ServerTest, EndsBeforeTheStorageServiceEverAnswered) {
   storage_.Stop();
   options_.exchange_channel = OpenChannel(storage_.address());
-  options_.body_channel = OpenChannel(storage_.address());
+  options_.body_channel = OpenBodyChannel(storage_.address());
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Create(std::move(options_));
   ASSERT_TRUE(server.ok()) << server.status();
   (*server)->Start(nullptr);

@@ -88,7 +88,7 @@ SessionTest::~SessionTest() {
 
 void SessionTest::StartServer() {
   options_.exchange_channel = OpenChannel(storage_.address());
-  options_.body_channel = OpenChannel(storage_.address());
+  options_.body_channel = OpenBodyChannel(storage_.address());
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Create(std::move(options_));
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
