@@ -17,9 +17,9 @@ constexpr absl::string_view kLinkComponent = "lmtp-storage";
 // The question that finds out whether a stream works.
 constexpr uint64_t kProbeId = 1;
 
-// A message of the stream holds at most so much, and at least one part: the storage
-// service is to begin its work early, and the parts behind it to gather again.
-constexpr size_t kMaxMessageOctets = 1024 * 1024;
+// A message of the stream is complete when it holds so much. The storage service takes
+// 4 MiB; a part with all the recipients that LMTP allows has half of that.
+constexpr size_t kFullMessageOctets = 1024 * 1024;
 
 constexpr std::chrono::milliseconds kFirstPause{50};
 constexpr std::chrono::milliseconds kLongestPause{2000};
@@ -165,9 +165,9 @@ void DeliveryLink::Stop() {
 DeliveryLink::Stream* DeliveryLink::BeginWrite() {
   if (!up_ || writing_ || waiting_.empty()) return nullptr;
   size_t octets = 0;
-  while (!waiting_.empty() && octets < kMaxMessageOctets) {
+  while (!waiting_.empty() && octets < kFullMessageOctets) {
     v1::DeliveryPart& part = waiting_.front().part;
-    octets += part.data().size();
+    octets += part.ByteSizeLong();
     written_below_[part.id() % ends_.size()] = part.id() + 1;
     *stream_->request.add_parts() = std::move(part);
     waiting_.pop_front();

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -107,28 +106,6 @@ TEST_F(StorageTest, SlowLargeMessagesDoNotHoldUpSmallOnes) {
   storage_.Resume();
   slow.Send(message.substr(sent));
   EXPECT_THAT(slow.Command("."), StartsWith("250 2.0.0 "));
-}
-
-TEST_F(StorageTest, GathersWhatWaitsIntoOneMessage) {
-  StartServer([](config::LmtpdConfig& config) { config.set_threads(1); });
-  constexpr int kClients = 40;
-  std::vector<std::unique_ptr<LmtpClient>> clients;
-  for (int i = 0; i < kClients; ++i) {
-    clients.push_back(std::make_unique<LmtpClient>(port()));
-    clients.back()->Greet();
-    BeginMessage(*clients.back(), {"user"});
-  }
-  // The first delivery is being answered while the others arrive: they leave together
-  // once gRPC takes the next message, whenever that is; never one message for each.
-  const int before = storage_.messages();
-  storage_.HoldAnswers();
-  for (const auto& client : clients) client->Send(Lines(2000) + ".\r\n");
-  storage_.AwaitUnanswered(1);
-  storage_.Resume();
-  for (const auto& client : clients) EXPECT_THAT(client->Reply(), StartsWith("250 2.0.0 "));
-  EXPECT_EQ(storage_.Deliveries(kClients).size(), size_t{kClients});
-  EXPECT_LE(storage_.messages() - before, kClients);
-  EXPECT_EQ(storage_.streams(), 1);
 }
 
 TEST_F(StorageTest, IsTemporarilyUnableWhileTheStorageServiceIsAway) {
