@@ -90,6 +90,7 @@ Task<absl::StatusOr<Changes>> AccountMailboxes::ChangesSince(std::string address
   }
   Changes changes;
   changes.highest_modseq = head.highest_modseq;
+  if (since_modseq >= head.highest_modseq) co_return changes;
   // What changes during the scan moves towards its end, and is told again the next
   // time, since the answer's MODSEQ is the one of before.
   std::string begin = ModseqKey(kChangePrefix, since_modseq + 1, 0);

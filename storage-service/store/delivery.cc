@@ -11,17 +11,12 @@
 #include "storage-service/store/join.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_state.h"
+#include "storage-service/store/store_failure.h"
 
 namespace restante::store {
 namespace {
 
 constexpr size_t kChunk = engine::Engine::kChunkOctets;
-
-// The engine's own failures come without a reason; the sender is told to retry.
-absl::Status WithReason(const absl::Status& status) {
-  if (status.ok() || ReasonOf(status) != v1::ERROR_REASON_UNSPECIFIED) return status;
-  return MakeError(v1::ERROR_REASON_STORE_FAILURE, status.ToString());
-}
 
 }  // namespace
 

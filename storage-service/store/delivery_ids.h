@@ -5,6 +5,7 @@
 // Two deliveries with one id to one mailbox take turns; others never wait.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -40,6 +41,13 @@ class DeliveryIds {
 
   // Adds the record to the commit that writes the row.
   static void Record(const std::string& key, const DeliveryRecord& record, Change& change);
+
+  // Removes records that no longer count, some at a time.
+  struct Dropped {
+    bool more = false;  // call again
+    std::optional<absl::Time> oldest_left;
+  };
+  Task<absl::StatusOr<Dropped>> DropOld(std::shared_ptr<Mailbox> mailbox, absl::Time now);
 
   absl::Duration window() const { return window_; }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/log.h"
+#include "storage-service/store/store_failure.h"
 
 namespace restante::store {
 namespace {
@@ -21,8 +22,7 @@ CommitResult FailureOf(const absl::Status& status) {
                       "an earlier commit of the mailbox failed, and this one with it")};
   }
   if (absl::IsResourceExhausted(status)) return {status};
-  if (ReasonOf(status) != v1::ERROR_REASON_UNSPECIFIED) return {status, true};
-  return {MakeError(v1::ERROR_REASON_STORE_FAILURE, status.ToString()), true};
+  return {WithReason(status), true};
 }
 
 }  // namespace

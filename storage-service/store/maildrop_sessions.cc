@@ -192,8 +192,9 @@ Task<absl::StatusOr<uint64_t>> MaildropSessions::Commit(std::string session_toke
   }
   absl::StatusOr<uint64_t> deleted = co_await DeleteFromSession(
       engine_, kept->session->mailbox, *facts, std::move(delete_uids), clock_->Now());
+  // After a failure the rows may be expunged all the same.
+  if (!deleted.ok() || *deleted > 0) expunged_(facts->mailbox);
   if (!deleted.ok()) co_return ForSession(deleted.status());
-  if (*deleted > 0) expunged_(facts->mailbox);
   if (close) table_.Release(facts->fencing);
   co_return deleted;
 }

@@ -9,6 +9,7 @@
 #include "storage-service/store/mailbox_rows.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/session_list.h"
+#include "storage-service/store/store_failure.h"
 
 namespace restante::store {
 namespace {
@@ -20,11 +21,6 @@ constexpr size_t kRowsAhead = 32;
 
 absl::Status NoSuchMessage(uint32_t uid) {
   return MakeError(v1::ERROR_REASON_NO_SUCH_MESSAGE, absl::StrCat("no message with UID ", uid));
-}
-
-absl::Status WithReason(const absl::Status& status) {
-  if (status.ok() || ReasonOf(status) != v1::ERROR_REASON_UNSPECIFIED) return status;
-  return MakeError(v1::ERROR_REASON_STORE_FAILURE, status.ToString());
 }
 
 // The messages of a session's list, while the session lives.

@@ -21,13 +21,13 @@ constexpr size_t kMailboxesInPage = 1024;
 }  // namespace
 
 Reclaimer::Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBodies* pending,
-                     const Clock* clock, const StoreOptions& options)
+                     DeliveryIds* ids, const Clock* clock, const StoreOptions& options)
     : engine_(engine),
       mailboxes_(mailboxes),
       pending_(pending),
+      ids_(ids),
       clock_(clock),
-      expunged_grace_(options.expunged_grace),
-      delivery_id_window_(options.delivery_id_window) {}
+      expunged_grace_(options.expunged_grace) {}
 
 void Reclaimer::NoteExpunged(const MailboxId& mailbox) {
   absl::MutexLock lock(&mutex_);
@@ -102,7 +102,7 @@ Task<absl::StatusOr<uint64_t>> Reclaimer::Pass() {
     absl::MutexLock lock(&mutex_);
     expunged.assign(expunged_.begin(), expunged_.end());
     expunged_.clear();
-    const absl::Time oldest = clock_->Now() - delivery_id_window_;
+    const absl::Time oldest = clock_->Now() - ids_->window();
     for (auto entry = delivery_ids_.begin(); entry != delivery_ids_.end();) {
       if (entry->second > oldest) {
         ++entry;
@@ -245,52 +245,15 @@ Task<absl::Status> Reclaimer::ForgetDeliveryIds(MailboxId mailbox) {
   absl::StatusOr<std::shared_ptr<Mailbox>> found = co_await mailboxes_->Find(mailbox);
   if (ReasonOf(found.status()) == v1::ERROR_REASON_NO_SUCH_MAILBOX) co_return absl::OkStatus();
   if (!found.ok()) co_return found.status();
-  const absl::Time oldest = clock_->Now() - delivery_id_window_;
   while (!stopping()) {
-    absl::StatusOr<engine::ScanPage> page =
-        co_await ScanKeys(engine_, mailbox, std::string(1, kDeliveryTimePrefix),
-                          EndOf(kDeliveryTimePrefix), kBatch + 1);
-    if (!page.ok()) co_return page.status();
-    Change change;
-    std::optional<absl::Time> next;
-    for (const auto& [key, value] : page->entries) {
-      absl::StatusOr<TimeAndDelivery> entry = ParseDeliveryTimeKey(key);
-      if (!entry.ok()) co_return entry.status();
-      if (entry->accepted > oldest || change.deletes.size() >= 2 * kBatch) {
-        next = entry->accepted;
-        break;
-      }
-      change.deletes.push_back(key);
-      absl::StatusOr<bool> renewed = co_await IsRenewed(mailbox, *entry);
-      if (!renewed.ok()) co_return renewed.status();
-      if (!*renewed) change.deletes.push_back(DeliveryKey(entry->key));
-    }
-    const bool more = next.has_value() && *next <= oldest;
-    if (!change.deletes.empty()) {
-      CommitResult result =
-          co_await (*found)->Commit([&change](Head&, Change& commit) -> absl::Status {
-            commit = std::move(change);
-            return absl::OkStatus();
-          });
-      if (!result.status.ok()) co_return result.status;
-    }
-    if (more) continue;
-    if (next) NoteDeliveryId(mailbox, *next);
+    absl::StatusOr<DeliveryIds::Dropped> dropped =
+        co_await ids_->DropOld(*found, clock_->Now());
+    if (!dropped.ok()) co_return dropped.status();
+    if (dropped->more) continue;
+    if (dropped->oldest_left) NoteDeliveryId(mailbox, *dropped->oldest_left);
     co_return absl::OkStatus();
   }
   co_return absl::OkStatus();
-}
-
-Task<absl::StatusOr<bool>> Reclaimer::IsRenewed(MailboxId mailbox, TimeAndDelivery entry) {
-  using Value = absl::StatusOr<std::optional<std::string>>;
-  Value value = co_await Await<Value>([&](Done<Value> done) {
-    engine_->Get(MailboxShard(mailbox), DeliveryKey(entry.key), std::move(done));
-  });
-  if (!value.ok()) co_return value.status();
-  if (!value->has_value()) co_return false;
-  absl::StatusOr<DeliveryRecord> record = DecodeDelivery(**value);
-  if (!record.ok()) co_return record.status();
-  co_return record->accepted > entry.accepted;
 }
 
 Task<absl::StatusOr<uint64_t>> Reclaimer::LookIntoDoubtfulBodies() {

@@ -20,6 +20,7 @@
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/async_mutex.h"
+#include "storage-service/store/delivery_ids.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/pending_bodies.h"
@@ -30,7 +31,7 @@ namespace restante::store {
 class Reclaimer {
  public:
   Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBodies* pending,
-            const Clock* clock, const StoreOptions& options);
+            DeliveryIds* ids, const Clock* clock, const StoreOptions& options);
   // Not while a pass is under way; see Stop.
   ~Reclaimer() = default;
   Reclaimer(const Reclaimer&) = delete;
@@ -60,8 +61,6 @@ class Reclaimer {
   Task<absl::StatusOr<bool>> ReclaimBatch(std::shared_ptr<Mailbox> mailbox, uint64_t* erased,
                                           bool* left);
   Task<absl::Status> ForgetDeliveryIds(MailboxId mailbox);
-  // Whether a delivery id that fell out of the window was taken anew since.
-  Task<absl::StatusOr<bool>> IsRenewed(MailboxId mailbox, TimeAndDelivery entry);
   Task<absl::StatusOr<uint64_t>> LookIntoDoubtfulBodies();
   bool BeginPass() ABSL_LOCKS_EXCLUDED(mutex_);
   void EndPass() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -70,9 +69,9 @@ class Reclaimer {
   engine::Engine* const engine_;
   MailboxTable* const mailboxes_;
   PendingBodies* const pending_;
+  DeliveryIds* const ids_;
   const Clock* const clock_;
   const absl::Duration expunged_grace_;
-  const absl::Duration delivery_id_window_;
 
   AsyncMutex turn_;
   // Only the pass under way's.

@@ -40,10 +40,11 @@ class MailStore : public Store {
         engine_(std::move(engine)),
         mailbox_table_(engine_.get(), options_.cached_mailboxes),
         pending_(engine_.get(), options_.clock),
-        reclaimer_(engine_.get(), &mailbox_table_, &pending_, options_.clock, options_),
+        delivery_ids_(engine_.get(), options_.delivery_id_window),
+        reclaimer_(engine_.get(), &mailbox_table_, &pending_, &delivery_ids_, options_.clock,
+                   options_),
         directory_(std::make_unique<Directory>(engine_.get(), &mailbox_table_, &sealer_,
                                                options_.clock, options_)),
-        delivery_ids_(engine_.get(), options_.delivery_id_window),
         sessions_(engine_.get(), &mailbox_table_, directory_.get(), &sealer_, options_.clock,
                   options_, [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); }),
         messages_(engine_.get(), &sessions_, directory_.get(), &mailbox_table_),
@@ -129,9 +130,9 @@ class MailStore : public Store {
   std::unique_ptr<engine::Engine> engine_;
   MailboxTable mailbox_table_;
   PendingBodies pending_;
+  DeliveryIds delivery_ids_;
   Reclaimer reclaimer_;
   std::unique_ptr<Directory> directory_;
-  DeliveryIds delivery_ids_;
   MaildropSessions sessions_;
   MessageReading messages_;
   AccountMailboxes mailboxes_;
