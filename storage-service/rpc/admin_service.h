@@ -6,18 +6,15 @@
 
 namespace restante::rpc {
 
-class AdminService final : public v1::AdminService::CallbackService {
+class AdminService {
  public:
-  explicit AdminService(ServiceContext& context) : context_(context) {}
+  grpc::Service* service() { return &methods_; }
 
-  grpc::ServerWriteReactor<v1::VerifyResponse>* Verify(
-      grpc::CallbackServerContext* call, const v1::VerifyRequest* request) override;
-  grpc::ServerUnaryReactor* GetStats(grpc::CallbackServerContext* call,
-                                     const v1::GetStatsRequest* request,
-                                     v1::GetStatsResponse* response) override;
+  // Takes calls from now on. The server has been built.
+  void Serve(ServiceContext& context);
 
  private:
-  ServiceContext& context_;
+  v1::AdminService::AsyncService methods_;
 };
 
 }  // namespace restante::rpc

@@ -1,5 +1,6 @@
 #include "storage-service/rpc/authenticator_service.h"
 
+#include <string>
 #include <utility>
 
 #include "common/config.h"
@@ -9,13 +10,13 @@
 namespace restante::rpc {
 namespace {
 
-Task<absl::Status> Authenticate(store::Accounts* accounts,
-                                const v1::AuthenticatePasswordRequest* request,
+Task<absl::Status> Authenticate(ServiceContext* context,
+                                v1::AuthenticatePasswordRequest* request,
                                 v1::AuthenticatePasswordResponse* response) {
-  std::string address = request->address();
-  std::string password = request->password();
+  std::string address = std::move(*request->mutable_address());
+  std::string password = std::move(*request->mutable_password());
   store::ClientInfo client = FromProto(request->client());
-  auto authenticated = co_await accounts->AuthenticatePassword(
+  auto authenticated = co_await context->store.accounts().AuthenticatePassword(
       std::move(address), std::move(password), std::move(client));
   if (!authenticated.ok()) co_return authenticated.status();
   response->set_auth_token(std::move(authenticated->auth_token));
@@ -27,11 +28,10 @@ Task<absl::Status> Authenticate(store::Accounts* accounts,
 
 }  // namespace
 
-grpc::ServerUnaryReactor* AuthenticatorService::AuthenticatePassword(
-    grpc::CallbackServerContext* call, const v1::AuthenticatePasswordRequest* request,
-    v1::AuthenticatePasswordResponse* response) {
-  return RunUnary(context_, call, "AuthenticatePassword", request->client().request_id(),
-                  Authenticate(&context_.store.accounts(), request, response));
+void AuthenticatorService::Serve(ServiceContext& context) {
+  using Methods = v1::AuthenticatorService::AsyncService;
+  ServeUnary(context, methods_, &Methods::RequestAuthenticatePassword, "AuthenticatePassword",
+             Authenticate);
 }
 
 }  // namespace restante::rpc

@@ -6,16 +6,15 @@
 
 namespace restante::rpc {
 
-class AuthenticatorService final : public v1::AuthenticatorService::CallbackService {
+class AuthenticatorService {
  public:
-  explicit AuthenticatorService(ServiceContext& context) : context_(context) {}
+  grpc::Service* service() { return &methods_; }
 
-  grpc::ServerUnaryReactor* AuthenticatePassword(
-      grpc::CallbackServerContext* call, const v1::AuthenticatePasswordRequest* request,
-      v1::AuthenticatePasswordResponse* response) override;
+  // Takes calls from now on. The server has been built.
+  void Serve(ServiceContext& context);
 
  private:
-  ServiceContext& context_;
+  v1::AuthenticatorService::AsyncService methods_;
 };
 
 }  // namespace restante::rpc

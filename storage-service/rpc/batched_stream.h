@@ -33,7 +33,6 @@
 #include "common/grpc_status.h"
 #include "storage-service/rpc/completion_thread.h"
 #include "storage-service/rpc/service_context.h"
-#include "storage-service/rpc/stream_set.h"
 
 namespace restante::rpc {
 
@@ -72,11 +71,6 @@ class BatchedStream
     FinishIfOver();
   }
 
-  void Abandon() override ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    over_ = true;
-  }
-
  protected:
   // A message that waits to be written.
   struct Batch {
@@ -84,12 +78,8 @@ class BatchedStream
     size_t octets = 0;
   };
 
-  BatchedStream(ServiceContext& context, StreamSet& streams, StreamLimits limits)
-      : hold_(context.work.Begin()),
-        context_(context),
-        streams_(streams),
-        limits_(limits),
-        stream_(&call_) {}
+  BatchedStream(ServiceContext& context, StreamLimits limits)
+      : context_(context), limits_(limits), stream_(&call_) {}
 
   // A call has come; the first thing that happens. Begins waiting for the next one.
   virtual void OnCall() = 0;
@@ -123,13 +113,6 @@ class BatchedStream
   // Asks again, after HasRoom() may have changed.
   void RoomChanged() ABSL_LOCKS_EXCLUDED(mutex_) { TakeItems(); }
 
-  bool IsOver() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    return over_;
-  }
-
-  grpc::ServerContext& call() { return call_; }
-
  private:
   struct Tag final : Completion {
     Tag(BatchedStream* stream, void (BatchedStream::*handler)(bool))
@@ -148,6 +131,7 @@ class BatchedStream
       self_.reset();
       return;
     }
+    hold_ = context_.work.Begin();
     OnCall();
     {
       absl::MutexLock lock(&mutex_);
@@ -156,7 +140,7 @@ class BatchedStream
       stream_.SendInitialMetadata(&metadata_tag_);
     }
     // May end the call at once.
-    streams_.Add(this);
+    context_.streams.Add(this);
     absl::MutexLock lock(&mutex_);
     ReadIfRoom();
   }
@@ -206,7 +190,7 @@ class BatchedStream
       undelivered.swap(unsent_);
       unsent_octets_ = 0;
     }
-    streams_.Remove(this);
+    context_.streams.Remove(this);
     OnOver(std::move(undelivered));
     TagReturned();
   }
@@ -290,11 +274,11 @@ class BatchedStream
                    &finished_tag_);
   }
 
-  const WorkTracker::Hold hold_;  // released last
+  // Released last: with the last reference, which a task may have.
+  WorkTracker::Hold hold_;
 
  protected:
   ServiceContext& context_;
-  StreamSet& streams_;
 
  private:
   const StreamLimits limits_;

@@ -1,5 +1,9 @@
 #include "storage-service/rpc/completion_thread.h"
 
+#include <grpcpp/alarm.h>
+
+#include "absl/synchronization/notification.h"
+
 namespace restante::rpc {
 
 CompletionThread::CompletionThread(grpc::ServerBuilder& builder)
@@ -9,6 +13,16 @@ CompletionThread::~CompletionThread() { Stop(); }
 
 void CompletionThread::Start() {
   thread_ = std::thread([this] { Run(); });
+}
+
+void CompletionThread::AwaitHandled() {
+  struct Barrier final : Completion {
+    void Complete(bool /*ok*/) override { reached.Notify(); }
+    absl::Notification reached;
+  } barrier;
+  grpc::Alarm alarm;
+  alarm.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_REALTIME), &barrier);
+  barrier.reached.WaitForNotification();
 }
 
 void CompletionThread::Stop() {

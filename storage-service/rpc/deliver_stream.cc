@@ -43,27 +43,23 @@ absl::Status Check(const v1::DeliveryPart& part) {
 
 }  // namespace
 
-void DeliverStream::Serve(AsyncDeliverStream& service, ServiceContext& context,
-                          StreamSet& streams, grpc::ServerCompletionQueue* queue,
+void DeliverStream::Serve(ServiceContext& context, v1::DeliveryService::AsyncService& methods,
                           DeliveryLimits limits) {
-  const std::shared_ptr<DeliverStream> stream(
-      new DeliverStream(service, context, streams, queue, limits));
+  const std::shared_ptr<DeliverStream> stream(new DeliverStream(context, methods, limits));
   stream->AwaitCall([&](grpc::ServerContext* call, Stream* rpc, Completion* tag) {
-    service.RequestDeliverStream(call, rpc, queue, queue, tag);
+    methods.RequestDeliverStream(call, rpc, context.queue, context.queue, tag);
   });
 }
 
-DeliverStream::DeliverStream(AsyncDeliverStream& service, ServiceContext& context,
-                             StreamSet& streams, grpc::ServerCompletionQueue* queue,
-                             DeliveryLimits limits)
-    : BatchedStream(context, streams, limits.stream),
-      service_(service),
-      queue_(queue),
+DeliverStream::DeliverStream(ServiceContext& context,
+                             v1::DeliveryService::AsyncService& methods, DeliveryLimits limits)
+    : BatchedStream(context, limits.stream),
+      methods_(methods),
       limits_(limits),
       deliveries_(context.store.deliveries()) {}
 
 void DeliverStream::OnCall() {
-  Serve(service_, context_, streams_, queue_, limits_);
+  Serve(context_, methods_, limits_);
   context_.counters.deliver_streams.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -22,11 +22,6 @@
 
 namespace restante::rpc {
 
-// The service whose DeliverStream is served from a queue, all else by callbacks.
-using AsyncDeliverStream = v1::DeliveryService::WithAsyncMethod_DeliverStream<
-    v1::DeliveryService::WithCallbackMethod_Deliver<
-        v1::DeliveryService::WithCallbackMethod_CheckRecipients<v1::DeliveryService::Service>>>;
-
 struct DeliveryLimits {
   StreamLimits stream;
   // Octets that were read and that the store hasn't taken yet; then the stream
@@ -43,8 +38,10 @@ class DeliverStream final
     : public BatchedStream<DeliverStream, v1::DeliverStreamRequest, v1::DeliverStreamResponse,
                            v1::DeliveryResult> {
  public:
-  static void Serve(AsyncDeliverStream& service, ServiceContext& context, StreamSet& streams,
-                    grpc::ServerCompletionQueue* queue, DeliveryLimits limits);
+  // Waits for a call, and then for the next one with another object, for as long
+  // as the server runs.
+  static void Serve(ServiceContext& context, v1::DeliveryService::AsyncService& methods,
+                    DeliveryLimits limits);
 
   static int Items(const v1::DeliverStreamRequest& message) { return message.parts_size(); }
   static void Append(v1::DeliveryResult result, v1::DeliverStreamResponse* response) {
@@ -64,8 +61,8 @@ class DeliverStream final
     bool dropped = false;                       // aborted, or answered already
   };
 
-  DeliverStream(AsyncDeliverStream& service, ServiceContext& context, StreamSet& streams,
-                grpc::ServerCompletionQueue* queue, DeliveryLimits limits);
+  DeliverStream(ServiceContext& context, v1::DeliveryService::AsyncService& methods,
+                DeliveryLimits limits);
 
   void OnCall() override;
   void OnItem(v1::DeliverStreamRequest& message, int index) override;
@@ -93,8 +90,7 @@ class DeliverStream final
   bool Conclude(const std::shared_ptr<Entry>& entry) ABSL_LOCKS_EXCLUDED(entries_mutex_);
   void ReleaseOctets(size_t octets);
 
-  AsyncDeliverStream& service_;
-  grpc::ServerCompletionQueue* const queue_;
+  v1::DeliveryService::AsyncService& methods_;
   const DeliveryLimits limits_;
   store::Deliveries& deliveries_;
 

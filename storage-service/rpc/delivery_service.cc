@@ -11,8 +11,8 @@
 namespace restante::rpc {
 namespace {
 
-Task<absl::Status> DeliverMessage(ServiceContext* context, const v1::DeliverRequest* request,
-                                  v1::DeliverResponse* response) {
+Task<absl::Status> Deliver(ServiceContext* context, v1::DeliverRequest* request,
+                           v1::DeliverResponse* response) {
   if (request->message().size() > kMostUnaryMessageOctets) {
     absl::Status status = MakeError(
         v1::ERROR_REASON_TOO_LARGE,
@@ -25,7 +25,7 @@ Task<absl::Status> DeliverMessage(ServiceContext* context, const v1::DeliverRequ
   auto delivery = co_await context->store.deliveries().Begin(std::move(envelope));
   absl::Status status = delivery.status();
   if (status.ok() && !request->message().empty()) {
-    std::string message = request->message();
+    std::string message = std::move(*request->mutable_message());
     status = co_await (*delivery)->Append(std::move(message));
   }
   if (!status.ok()) {
@@ -40,20 +40,18 @@ Task<absl::Status> DeliverMessage(ServiceContext* context, const v1::DeliverRequ
   co_return absl::OkStatus();
 }
 
-}  // namespace
-
-grpc::ServerUnaryReactor* DeliveryService::Deliver(grpc::CallbackServerContext* call,
-                                                   const v1::DeliverRequest* request,
-                                                   v1::DeliverResponse* response) {
-  return RunUnary(context_, call, "Deliver", request->envelope().client().request_id(),
-                  DeliverMessage(&context_, request, response));
+Task<absl::Status> Check(ServiceContext* context, v1::CheckRecipientsRequest* request,
+                         v1::CheckRecipientsResponse* response) {
+  return CheckRecipients(&context->store.deliveries(), request, response);
 }
 
-grpc::ServerUnaryReactor* DeliveryService::CheckRecipients(
-    grpc::CallbackServerContext* call, const v1::CheckRecipientsRequest* request,
-    v1::CheckRecipientsResponse* response) {
-  return RunUnary(context_, call, "CheckRecipients", "",
-                  rpc::CheckRecipients(&context_.store.deliveries(), request, response));
+}  // namespace
+
+void DeliveryService::Serve(ServiceContext& context, DeliveryLimits limits) {
+  using Methods = v1::DeliveryService::AsyncService;
+  DeliverStream::Serve(context, methods_, limits);
+  ServeUnary(context, methods_, &Methods::RequestDeliver, "Deliver", Deliver);
+  ServeUnary(context, methods_, &Methods::RequestCheckRecipients, "CheckRecipients", Check);
 }
 
 }  // namespace restante::rpc

@@ -1,6 +1,7 @@
-// DeliveryService: the unary forms. DeliverStream is served by its own class.
+// DeliveryService: DeliverStream, which has a class of its own, and the unary forms.
 #pragma once
 
+#include "restante/v1/delivery.grpc.pb.h"
 #include "storage-service/rpc/deliver_stream.h"
 #include "storage-service/rpc/service_context.h"
 
@@ -9,19 +10,15 @@ namespace restante::rpc {
 // The largest message of a unary Deliver.
 inline constexpr size_t kMostUnaryMessageOctets = size_t{1} << 20;
 
-class DeliveryService final : public AsyncDeliverStream {
+class DeliveryService {
  public:
-  explicit DeliveryService(ServiceContext& context) : context_(context) {}
+  grpc::Service* service() { return &methods_; }
 
-  grpc::ServerUnaryReactor* Deliver(grpc::CallbackServerContext* call,
-                                    const v1::DeliverRequest* request,
-                                    v1::DeliverResponse* response) override;
-  grpc::ServerUnaryReactor* CheckRecipients(grpc::CallbackServerContext* call,
-                                            const v1::CheckRecipientsRequest* request,
-                                            v1::CheckRecipientsResponse* response) override;
+  // Takes calls from now on. The server has been built.
+  void Serve(ServiceContext& context, DeliveryLimits limits);
 
  private:
-  ServiceContext& context_;
+  v1::DeliveryService::AsyncService methods_;
 };
 
 }  // namespace restante::rpc

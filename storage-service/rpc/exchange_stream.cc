@@ -50,26 +50,23 @@ Description Describe(const v1::Operation& operation) {
 
 }  // namespace
 
-void ExchangeStream::Serve(AsyncExchange& service, ServiceContext& context, StreamSet& streams,
-                           grpc::ServerCompletionQueue* queue, StreamLimits limits) {
-  const std::shared_ptr<ExchangeStream> stream(
-      new ExchangeStream(service, context, streams, queue, limits));
+void ExchangeStream::Serve(ServiceContext& context, v1::MaildropService::AsyncService& methods,
+                           StreamLimits limits) {
+  const std::shared_ptr<ExchangeStream> stream(new ExchangeStream(context, methods, limits));
   stream->AwaitCall([&](grpc::ServerContext* call, Stream* rpc, Completion* tag) {
-    service.RequestExchange(call, rpc, queue, queue, tag);
+    methods.RequestExchange(call, rpc, context.queue, context.queue, tag);
   });
 }
 
-ExchangeStream::ExchangeStream(AsyncExchange& service, ServiceContext& context,
-                               StreamSet& streams, grpc::ServerCompletionQueue* queue,
-                               StreamLimits limits)
-    : BatchedStream(context, streams, limits),
-      service_(service),
-      queue_(queue),
+ExchangeStream::ExchangeStream(ServiceContext& context,
+                               v1::MaildropService::AsyncService& methods, StreamLimits limits)
+    : BatchedStream(context, limits),
+      methods_(methods),
       limits_(limits),
       maildrops_(context.store.maildrops()) {}
 
 void ExchangeStream::OnCall() {
-  Serve(service_, context_, streams_, queue_, limits_);
+  Serve(context_, methods_, limits_);
   context_.counters.exchange_streams.fetch_add(1, std::memory_order_relaxed);
   lease_ = maildrops_.BeginLease();
 }

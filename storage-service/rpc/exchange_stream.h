@@ -16,22 +16,13 @@
 
 namespace restante::rpc {
 
-// The service whose Exchange is served from a queue, all else by callbacks.
-using AsyncExchange = v1::MaildropService::WithAsyncMethod_Exchange<
-    v1::MaildropService::WithCallbackMethod_Login<v1::MaildropService::WithCallbackMethod_Open<
-        v1::MaildropService::WithCallbackMethod_Rows<
-            v1::MaildropService::WithCallbackMethod_Commit<
-                v1::MaildropService::WithCallbackMethod_Close<
-                    v1::MaildropService::WithCallbackMethod_Renew<
-                        v1::MaildropService::Service>>>>>>>;
-
 class ExchangeStream final : public BatchedStream<ExchangeStream, v1::ExchangeRequest,
                                                   v1::ExchangeResponse, v1::Result> {
  public:
   // Waits for a call, and then for the next one with another object, for as long
   // as the server runs.
-  static void Serve(AsyncExchange& service, ServiceContext& context, StreamSet& streams,
-                    grpc::ServerCompletionQueue* queue, StreamLimits limits);
+  static void Serve(ServiceContext& context, v1::MaildropService::AsyncService& methods,
+                    StreamLimits limits);
 
   static int Items(const v1::ExchangeRequest& message) { return message.operations_size(); }
   static void Append(v1::Result result, v1::ExchangeResponse* response) {
@@ -39,8 +30,8 @@ class ExchangeStream final : public BatchedStream<ExchangeStream, v1::ExchangeRe
   }
 
  private:
-  ExchangeStream(AsyncExchange& service, ServiceContext& context, StreamSet& streams,
-                 grpc::ServerCompletionQueue* queue, StreamLimits limits);
+  ExchangeStream(ServiceContext& context, v1::MaildropService::AsyncService& methods,
+                 StreamLimits limits);
 
   void OnCall() override;
   void OnItem(v1::ExchangeRequest& message, int index) override;
@@ -59,8 +50,7 @@ class ExchangeStream final : public BatchedStream<ExchangeStream, v1::ExchangeRe
   bool TakeNext(const std::string& token, v1::Operation* operation)
       ABSL_LOCKS_EXCLUDED(sessions_mutex_);
 
-  AsyncExchange& service_;
-  grpc::ServerCompletionQueue* const queue_;
+  v1::MaildropService::AsyncService& methods_;
   const StreamLimits limits_;
   store::Maildrops& maildrops_;
   store::LeaseId lease_ = 0;

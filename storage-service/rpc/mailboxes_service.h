@@ -6,24 +6,15 @@
 
 namespace restante::rpc {
 
-class MailboxesService final : public v1::MailboxesService::CallbackService {
+class MailboxesService {
  public:
-  explicit MailboxesService(ServiceContext& context) : context_(context) {}
+  grpc::Service* service() { return &methods_; }
 
-  grpc::ServerUnaryReactor* ListMailboxes(grpc::CallbackServerContext* call,
-                                          const v1::ListMailboxesRequest* request,
-                                          v1::ListMailboxesResponse* response) override;
-  grpc::ServerUnaryReactor* GetMailbox(grpc::CallbackServerContext* call,
-                                       const v1::GetMailboxRequest* request,
-                                       v1::GetMailboxResponse* response) override;
-  grpc::ServerUnaryReactor* ListMessages(grpc::CallbackServerContext* call,
-                                         const v1::ListMessagesRequest* request,
-                                         v1::ListMessagesResponse* response) override;
-  grpc::ServerWriteReactor<v1::FetchMessagesResponse>* FetchMessages(
-      grpc::CallbackServerContext* call, const v1::FetchMessagesRequest* request) override;
+  // Takes calls from now on. The server has been built.
+  void Serve(ServiceContext& context);
 
  private:
-  ServiceContext& context_;
+  v1::MailboxesService::AsyncService methods_;
 };
 
 }  // namespace restante::rpc

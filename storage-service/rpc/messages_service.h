@@ -6,15 +6,15 @@
 
 namespace restante::rpc {
 
-class MessagesService final : public v1::MessagesService::CallbackService {
+class MessagesService {
  public:
-  explicit MessagesService(ServiceContext& context) : context_(context) {}
+  grpc::Service* service() { return &methods_; }
 
-  grpc::ServerWriteReactor<v1::ReadResponse>* Read(grpc::CallbackServerContext* call,
-                                                   const v1::ReadRequest* request) override;
+  // Takes calls from now on. The server has been built.
+  void Serve(ServiceContext& context);
 
  private:
-  ServiceContext& context_;
+  v1::MessagesService::AsyncService methods_;
 };
 
 }  // namespace restante::rpc

@@ -1,8 +1,6 @@
 #include "storage-service/rpc/server.h"
 
 #include <grpc/impl/codegen/grpc_types.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
@@ -29,10 +27,25 @@ void SetOptions(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
 }
 
+std::vector<std::string> ServiceNames() {
+  return {v1::AccountsService::service_full_name(),
+          v1::AdminService::service_full_name(),
+          v1::AuthenticatorService::service_full_name(),
+          v1::DeliveryService::service_full_name(),
+          v1::MailboxesService::service_full_name(),
+          v1::MaildropService::service_full_name(),
+          v1::MessagesService::service_full_name(),
+          grpc::health::v1::Health::service_full_name(),
+          grpc::reflection::v1alpha::ServerReflection::service_full_name()};
+}
+
 }  // namespace
 
 Server::Server(store::Store& store, ServerOptions options)
-    : options_(std::move(options)), context_(store) {}
+    : options_(std::move(options)),
+      context_(store),
+      health_(ServiceNames()),
+      reflection_(ServiceNames()) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::Store& store,
                                                       ServerOptions options) {
@@ -43,8 +56,6 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::Store& store,
 }
 
 absl::Status Server::Listen() {
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   SetOptions(builder);
   addresses_ = options_.listen;
@@ -55,15 +66,13 @@ absl::Status Server::Listen() {
     builder.AddListeningPort(FormatAddress(addresses_[i]), grpc::InsecureServerCredentials(),
                              &ports[i]);
   }
-  builder.RegisterService(&accounts_);
-  builder.RegisterService(&authenticator_);
-  builder.RegisterService(&maildrop_);
-  builder.RegisterService(&messages_);
-  builder.RegisterService(&delivery_);
-  builder.RegisterService(&mailboxes_);
-  builder.RegisterService(&admin_);
-  exchange_thread_ = std::make_unique<CompletionThread>(builder);
-  delivery_thread_ = std::make_unique<CompletionThread>(builder);
+  for (grpc::Service* service :
+       {accounts_.service(), authenticator_.service(), maildrop_.service(), messages_.service(),
+        delivery_.service(), mailboxes_.service(), admin_.service(), health_.service(),
+        reflection_.service()}) {
+    builder.RegisterService(service);
+  }
+  thread_ = std::make_unique<CompletionThread>(builder);
   server_ = builder.BuildAndStart();
   for (size_t i = 0; i < addresses_.size(); ++i) {
     if (ports[i] <= 0) {
@@ -76,13 +85,18 @@ absl::Status Server::Listen() {
   }
   if (server_ == nullptr) return absl::UnavailableError("the gRPC server can't be started");
 
-  ExchangeStream::Serve(maildrop_, context_, streams_, exchange_thread_->queue(),
-                        options_.exchange);
-  DeliverStream::Serve(delivery_, context_, streams_, delivery_thread_->queue(),
-                       options_.delivery);
-  exchange_thread_->Start();
-  delivery_thread_->Start();
-  server_->GetHealthCheckService()->SetServingStatus(true);
+  context_.queue = thread_->queue();
+  accounts_.Serve(context_);
+  authenticator_.Serve(context_);
+  maildrop_.Serve(context_, options_.exchange);
+  messages_.Serve(context_);
+  delivery_.Serve(context_, options_.delivery);
+  mailboxes_.Serve(context_);
+  admin_.Serve(context_);
+  health_.Serve(context_);
+  reflection_.Serve(context_);
+  health_.BeginServing();
+  thread_->Start();
   return absl::OkStatus();
 }
 
@@ -90,18 +104,15 @@ Server::~Server() { Shutdown(absl::InfinitePast()); }
 
 void Server::Shutdown(absl::Time deadline) {
   if (server_ == nullptr) return;
-  server_->GetHealthCheckService()->SetServingStatus(false);
-  streams_.DrainAll();
+  health_.EndServing();
+  context_.streams.DrainAll();
   server_->Shutdown(absl::ToChronoTime(deadline));
-  streams_.AbandonAll();
-  exchange_thread_->Stop();
-  delivery_thread_->Stop();
+  // Calls that came in the last moment are known from here on; after the last of
+  // them nothing uses the queue.
+  thread_->AwaitHandled();
   context_.work.AwaitIdle();
+  thread_->Stop();
   server_ = nullptr;
-}
-
-std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
-  return server_->InProcessChannel(grpc::ChannelArguments());
 }
 
 }  // namespace restante::rpc

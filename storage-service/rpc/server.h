@@ -17,11 +17,12 @@
 #include "storage-service/rpc/authenticator_service.h"
 #include "storage-service/rpc/completion_thread.h"
 #include "storage-service/rpc/delivery_service.h"
+#include "storage-service/rpc/health_service.h"
 #include "storage-service/rpc/mailboxes_service.h"
 #include "storage-service/rpc/maildrop_service.h"
 #include "storage-service/rpc/messages_service.h"
+#include "storage-service/rpc/reflection_service.h"
 #include "storage-service/rpc/service_context.h"
-#include "storage-service/rpc/stream_set.h"
 
 namespace restante::rpc {
 
@@ -53,9 +54,6 @@ class Server {
   // the rest. Returns when no task uses the store any more. Once, from one thread.
   void Shutdown(absl::Time deadline);
 
-  // A channel inside this process, for tests.
-  std::shared_ptr<grpc::Channel> InProcessChannel();
-
  private:
   Server(store::Store& store, ServerOptions options);
   absl::Status Listen();
@@ -63,16 +61,16 @@ class Server {
   const ServerOptions options_;
   std::vector<ListenAddress> addresses_;
   ServiceContext context_;
-  StreamSet streams_;
-  AccountsService accounts_{context_};
-  AuthenticatorService authenticator_{context_};
-  MaildropService maildrop_{context_};
-  MessagesService messages_{context_};
-  DeliveryService delivery_{context_};
-  MailboxesService mailboxes_{context_};
-  AdminService admin_{context_};
-  std::unique_ptr<CompletionThread> exchange_thread_;
-  std::unique_ptr<CompletionThread> delivery_thread_;
+  AccountsService accounts_;
+  AuthenticatorService authenticator_;
+  MaildropService maildrop_;
+  MessagesService messages_;
+  DeliveryService delivery_;
+  MailboxesService mailboxes_;
+  AdminService admin_;
+  HealthService health_;
+  ReflectionService reflection_;
+  std::unique_ptr<CompletionThread> thread_;
   std::unique_ptr<grpc::Server> server_;
 };
 

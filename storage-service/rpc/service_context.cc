@@ -14,7 +14,8 @@ Fault FaultOf(const absl::Status& status) {
     case v1::ERROR_REASON_CORRUPT:
       return Fault::kService;
     case v1::ERROR_REASON_UNSPECIFIED:
-      return absl::IsCancelled(status) ? Fault::kClient : Fault::kService;
+      return absl::IsCancelled(status) || absl::IsNotFound(status) ? Fault::kClient
+                                                                   : Fault::kService;
     case v1::ERROR_REASON_STORE_FULL:
     case v1::ERROR_REASON_OVERLOADED:
       return Fault::kRoom;
@@ -50,7 +51,7 @@ std::map<std::string, double> Counters::Values() const {
       {"rpc_stream_messages_received_total", static_cast<double>(stream_messages_received)},
       {"rpc_stream_messages_sent_total", static_cast<double>(stream_messages_sent)},
       {"rpc_stream_operations_total", static_cast<double>(stream_operations)},
-      {"rpc_read_frames_total", static_cast<double>(read_frames)},
+      {"rpc_stream_responses_total", static_cast<double>(stream_responses)},
       {"rpc_exchange_streams", static_cast<double>(exchange_streams)},
       {"rpc_deliver_streams", static_cast<double>(deliver_streams)},
   };

@@ -1,5 +1,8 @@
-// What all services share: the store, the count of what is under way, and figures.
+// What all services share: the store, the queue that serves their calls, the count
+// of what is under way, and figures.
 #pragma once
+
+#include <grpcpp/completion_queue.h>
 
 #include <atomic>
 #include <cstdint>
@@ -11,12 +14,14 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "storage-service/rpc/stream_set.h"
 #include "storage-service/store/store.h"
 
 namespace restante::rpc {
 
-// Counts work that uses the store, so that the store is closed after the last of
-// it: a call may be over for gRPC while its task still runs. Thread-safe.
+// Counts calls that have come and aren't over. Their tasks use the store and the
+// queue, also when the client has long gone: both end after the last of them.
+// Thread-safe.
 class WorkTracker {
  public:
   // Holds the work open; moved along with it.
@@ -46,13 +51,13 @@ class WorkTracker {
 };
 
 struct Counters {
-  std::atomic<uint64_t> calls{0};             // without the two streams' messages
+  std::atomic<uint64_t> calls{0};             // without the two long-lived streams
   std::atomic<uint64_t> failed_calls{0};      // and failed results inside streams
   std::atomic<uint64_t> service_failures{0};  // of those, the service's own fault
   std::atomic<uint64_t> stream_messages_received{0};
   std::atomic<uint64_t> stream_messages_sent{0};
   std::atomic<uint64_t> stream_operations{0};
-  std::atomic<uint64_t> read_frames{0};
+  std::atomic<uint64_t> stream_responses{0};
   std::atomic<int64_t> exchange_streams{0};
   std::atomic<int64_t> deliver_streams{0};
 
@@ -63,6 +68,8 @@ struct ServiceContext {
   explicit ServiceContext(store::Store& store) : store(store) {}
 
   store::Store& store;
+  grpc::ServerCompletionQueue* queue = nullptr;  // set before anything is served
+  StreamSet streams;
   WorkTracker work;
   Counters counters;
 

@@ -15,9 +15,6 @@ class DrainableStream {
   // Take no more from the client, answer what was taken, then end the call with
   // UNAVAILABLE.
   virtual void Drain() = 0;
-
-  // The server is gone: begin no operation of gRPC's any more.
-  virtual void Abandon() = 0;
 };
 
 class StreamSet {
@@ -38,11 +35,6 @@ class StreamSet {
     absl::MutexLock lock(&mutex_);
     draining_ = true;
     for (DrainableStream* stream : streams_) stream->Drain();
-  }
-
-  void AbandonAll() {
-    absl::MutexLock lock(&mutex_);
-    for (DrainableStream* stream : streams_) stream->Abandon();
   }
 
  private:

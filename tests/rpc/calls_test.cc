@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "restante/v1/accounts.grpc.pb.h"
 #include "restante/v1/admin.grpc.pb.h"
-#include "storage-service/rpc/verify_call.h"
 #include "tests/rpc/fake_store.h"
 #include "tests/rpc/server_fixture.h"
 

@@ -13,12 +13,13 @@
 #include "asio/io_context.hpp"
 #include "asio/local/stream_protocol.hpp"
 #include "google/protobuf/descriptor.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
 #include "restante/v1/accounts.grpc.pb.h"
 #include "restante/v1/maildrop.grpc.pb.h"
 #include "storage-service/rpc/listen.h"
 #include "tests/rpc/fake_store.h"
 #include "tests/rpc/server_fixture.h"
-#include "tests/rpc/standard_services.h"
 
 namespace restante::rpc {
 namespace {
@@ -51,11 +52,37 @@ grpc::Status GetAccount(const std::shared_ptr<grpc::Channel>& channel,
 
 class ServerTest : public testing::Test {
  protected:
+  using HealthStatus = grpc::health::v1::HealthCheckResponse;
+  using Question = grpc::reflection::v1alpha::ServerReflectionRequest;
+  using Answer = grpc::reflection::v1alpha::ServerReflectionResponse;
+
   ServerTest() {
     store_.fake_accounts.get = [](const std::string&) {
       return Now<Account>(store::AccountInfo{});
     };
   }
+
+  static grpc::Status Check(RunningServer& server, const std::string& service,
+                            HealthStatus* response) {
+    Call call;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    return grpc::health::v1::Health::NewStub(server.channel())->Check(&call, request, response);
+  }
+
+  // One question to the reflection service.
+  static Answer Reflect(RunningServer& server, const Question& question) {
+    Call call;
+    const auto stub = grpc::reflection::v1alpha::ServerReflection::NewStub(server.channel());
+    const auto stream = stub->ServerReflectionInfo(&call);
+    stream->Write(question);
+    Answer answer;
+    EXPECT_TRUE(stream->Read(&answer));
+    stream->WritesDone();
+    EXPECT_TRUE(stream->Finish().ok());
+    return answer;
+  }
+
   FakeStore store_;
   TemporaryDirectory directory_;
 };
@@ -118,41 +145,58 @@ TEST_F(ServerTest, ADirectoryThatIsNotThereIsAnError) {
 
 TEST_F(ServerTest, TellsThatItServes) {
   RunningServer server(store_);
-  EXPECT_EQ(Health(server.channel()), kServing);
+  HealthStatus response;
+  ASSERT_TRUE(Check(server, "", &response).ok());
+  EXPECT_EQ(response.status(), HealthStatus::SERVING);
+  ASSERT_TRUE(Check(server, "restante.v1.MaildropService", &response).ok());
+  EXPECT_EQ(response.status(), HealthStatus::SERVING);
+  EXPECT_EQ(Check(server, "restante.v1.Unknown", &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
 }
 
-TEST_F(ServerTest, TellsThatItShutsDownWhileCallsGoOn) {
+TEST_F(ServerTest, TellsItsWatchersThatItShutsDownWhileCallsGoOn) {
   Held<Account> get;
   store_.fake_accounts.get = [&](const std::string&) { return get.Hold(); };
   RunningServer server(store_);
-  HealthWatch watch(server.channel());
-  EXPECT_EQ(watch.Next(), kServing);
+  const auto health = grpc::health::v1::Health::NewStub(server.channel());
+  Call call;
+  const auto watch = health->Watch(&call, {});
+  HealthStatus status;
+  ASSERT_TRUE(watch->Read(&status));
+  EXPECT_EQ(status.status(), HealthStatus::SERVING);
   std::thread caller([&] { EXPECT_TRUE(GetAccount(server.channel()).ok()); });
   get.AwaitHeld(1);
   std::thread shutdown([&] { server.Shutdown(); });
-  EXPECT_EQ(watch.Next(), kNotServing);
-  watch.Cancel();
+  ASSERT_TRUE(watch->Read(&status));
+  EXPECT_EQ(status.status(), HealthStatus::NOT_SERVING);
+  EXPECT_FALSE(watch->Read(&status));
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   get.Complete(store::AccountInfo{});
   caller.join();
   shutdown.join();
 }
 
-TEST_F(ServerTest, AWatcherHoldsUpAShutdownUntilItsDeadlineOnly) {
+TEST_F(ServerTest, AWatchOfAnUnknownServiceSaysSo) {
   RunningServer server(store_);
-  HealthWatch watch(server.channel());
-  EXPECT_EQ(watch.Next(), kServing);
-  server.Shutdown(absl::Milliseconds(20));
-  EXPECT_EQ(watch.Next(), kNotServing);
-  EXPECT_EQ(watch.Next(), 0);
+  const auto health = grpc::health::v1::Health::NewStub(server.channel());
+  Call call;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service("restante.v1.Unknown");
+  const auto watch = health->Watch(&call, request);
+  HealthStatus status;
+  ASSERT_TRUE(watch->Read(&status));
+  EXPECT_EQ(status.status(), HealthStatus::SERVICE_UNKNOWN);
+  call.TryCancel();
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
 TEST_F(ServerTest, ListsItsServicesByReflection) {
   RunningServer server(store_);
-  test::ReflectionRequest request;
-  request.set_list_services("*");
-  const test::ReflectionResponse response = Reflect(server.channel(), request);
+  Question question;
+  question.set_list_services("*");
+  const Answer answer = Reflect(server, question);
   std::vector<std::string> names;
-  for (const auto& service : response.list_services_response().service()) {
+  for (const auto& service : answer.list_services_response().service()) {
     names.push_back(service.name());
   }
   for (const char* name : {"Accounts", "Admin", "Authenticator", "Delivery", "Mailboxes",
@@ -160,17 +204,40 @@ TEST_F(ServerTest, ListsItsServicesByReflection) {
     EXPECT_THAT(names, Contains(std::string("restante.v1.") + name + "Service"));
   }
   EXPECT_THAT(names, Contains("grpc.health.v1.Health"));
+  EXPECT_THAT(names, Contains("grpc.reflection.v1alpha.ServerReflection"));
 }
 
 TEST_F(ServerTest, DescribesItsContractByReflection) {
   RunningServer server(store_);
-  test::ReflectionRequest request;
-  request.set_file_containing_symbol("restante.v1.MaildropService");
-  const auto files = Reflect(server.channel(), request).file_descriptor_response();
-  ASSERT_GT(files.file_descriptor_proto_size(), 0);
-  google::protobuf::FileDescriptorProto file;
-  ASSERT_TRUE(file.ParseFromString(files.file_descriptor_proto(0)));
-  EXPECT_EQ(file.name(), "restante/v1/maildrop.proto");
+  Question by_symbol;
+  by_symbol.set_file_containing_symbol("restante.v1.MaildropService");
+  Question by_name;
+  by_name.set_file_by_filename("restante/v1/maildrop.proto");
+  for (const Question& question : {by_symbol, by_name}) {
+    const Answer answer = Reflect(server, question);
+    std::vector<std::string> files;
+    for (const std::string& octets :
+         answer.file_descriptor_response().file_descriptor_proto()) {
+      google::protobuf::FileDescriptorProto file;
+      ASSERT_TRUE(file.ParseFromString(octets));
+      files.push_back(file.name());
+    }
+    // With all that it imports, each once.
+    EXPECT_THAT(files,
+                testing::UnorderedElementsAre(
+                    "restante/v1/maildrop.proto", "restante/v1/types.proto",
+                    "google/rpc/status.proto", "google/protobuf/any.proto",
+                    "google/protobuf/duration.proto", "google/protobuf/timestamp.proto"));
+  }
+}
+
+TEST_F(ServerTest, WhatReflectionDoesNotKnowIsAnError) {
+  RunningServer server(store_);
+  Question question;
+  question.set_file_containing_symbol("restante.v1.Unknown");
+  const Answer answer = Reflect(server, question);
+  EXPECT_EQ(answer.error_response().error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(answer.original_request().file_containing_symbol(), "restante.v1.Unknown");
 }
 
 TEST_F(ServerTest, TakesNoMessageBeyondItsLimit) {
