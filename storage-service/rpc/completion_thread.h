@@ -1,7 +1,7 @@
 // The completion queue of the server and the one thread that serves it. All calls
 // go through this thread, and no other thread of the process waits for sockets:
 // with a second one, gRPC hands each event from one to the other, which doubles
-// the processor time of a small message (docs/decisions has the measurement).
+// the processor time of a small message (docs/decisions/0005-one-network-thread.md).
 // The store's work is done elsewhere; its answers are written by whichever thread
 // has them.
 #pragma once
