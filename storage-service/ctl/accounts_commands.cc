@@ -211,6 +211,8 @@ absl::Status SetPassword(const Session& session, const AccountOptions& options) 
 
 absl::Status Delete(const Session& session, const AccountOptions& options) {
   if (!options.yes) {
+    const absl::Status can_ask = CheckCanAsk(session.in(), "--yes");
+    if (!can_ask.ok()) return can_ask;
     const absl::StatusOr<v1::Account> account = GetAccount(session, options.address);
     if (!account.ok()) return account.status();
     const absl::StatusOr<bool> sure =

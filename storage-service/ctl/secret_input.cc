@@ -129,12 +129,16 @@ absl::StatusOr<std::string> ReadSecret(const SecretSource& source, std::ostream&
   return secret;
 }
 
+absl::Status CheckCanAsk(int fd, absl::string_view without) {
+  if (isatty(fd) != 0) return absl::OkStatus();
+  return UsageError(
+      absl::StrCat("standard input is no terminal to ask for confirmation: give ", without));
+}
+
 absl::StatusOr<bool> Confirm(int fd, absl::string_view question, absl::string_view without,
                              std::ostream& prompts) {
-  if (isatty(fd) == 0) {
-    return UsageError(
-        absl::StrCat("standard input is no terminal to ask for confirmation: give ", without));
-  }
+  const absl::Status can_ask = CheckCanAsk(fd, without);
+  if (!can_ask.ok()) return can_ask;
   prompts << question << " [y/N] " << std::flush;
   const absl::StatusOr<std::optional<std::string>> line = ReadLine(fd);
   if (!line.ok()) return line.status();

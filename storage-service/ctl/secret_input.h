@@ -23,8 +23,11 @@ struct SecretSource {
 // or has more than one line; the two answers differ.
 absl::StatusOr<std::string> ReadSecret(const SecretSource& source, std::ostream& prompts);
 
-// True if the operator types "yes" or "y". Usage error if `fd` is no terminal:
-// `without` names the option that spares the question.
+// Can the operator be asked on `fd`? A usage error if it is no terminal: `without`
+// names the option that spares the question.
+absl::Status CheckCanAsk(int fd, absl::string_view without);
+
+// True if the operator types "yes" or "y". As CheckCanAsk, if `fd` is no terminal.
 absl::StatusOr<bool> Confirm(int fd, absl::string_view question, absl::string_view without,
                              std::ostream& prompts);
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 
 #include "common/errors.h"
@@ -14,6 +15,8 @@ namespace {
 struct Same {
   const char* written;
   const char* normal;
+
+  friend void PrintTo(const Same& self, std::ostream* out) { *out << self.written; }
 };
 
 class AddressNormalForm : public testing::TestWithParam<Same> {};
@@ -60,6 +63,8 @@ INSTANTIATE_TEST_SUITE_P(
 struct Refused {
   std::string written;
   const char* why;
+
+  friend void PrintTo(const Refused& self, std::ostream* out) { *out << self.why; }
 };
 
 class AddressRefused : public testing::TestWithParam<Refused> {};

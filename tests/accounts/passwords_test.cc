@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 
 #include "common/errors.h"
@@ -14,6 +15,8 @@ namespace {
 struct Known {
   const char* method;
   const char* hash;
+
+  friend void PrintTo(const Known& self, std::ostream* out) { *out << self.method; }
 };
 constexpr Known kKnown[] = {
     {"yescrypt", "$y$j9T$xSDRekIpQOQh.F17/UmM4.$mPT1tykxISXzfimR1fA7CVB8yma9k6/rjULefEgB0KB"},
@@ -58,6 +61,8 @@ INSTANTIATE_TEST_SUITE_P(All, CryptMethod, testing::ValuesIn(kKnown),
 struct RefusedHash {
   std::string hash;
   const char* why;
+
+  friend void PrintTo(const RefusedHash& self, std::ostream* out) { *out << self.why; }
 };
 
 class CryptHashRefused : public testing::TestWithParam<RefusedHash> {};

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -153,6 +155,28 @@ TEST_F(CommandLine, TakesGlobalOptionsAnywhere) {
 TEST_F(CommandLine, PrefersTheServerOptionToTheEnvironment) {
   EXPECT_EQ(Run("--server unix:/nonexistent/socket stats"), 3);
   EXPECT_THAT(err(), HasSubstr("unix:/nonexistent/socket"));
+}
+
+TEST_F(CommandLine, ThatIsWrongIsUsageAlsoWhenNobodyAnswers) {
+  EXPECT_EQ(Run("--server unix:/nonexistent/socket accounts delete a"), 2);
+  EXPECT_EQ(Run("--server unix:/nonexistent/socket accounts create a"), 2);
+}
+
+// A service that takes longer than 100 ms to greet was taken for one that isn't there.
+TEST_F(CommandLine, WaitsForASlowServiceUntilTheTimeIsOver) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  EXPECT_EQ(
+      Run(absl::StrCat("--timeout 400ms stats --server 127.0.0.1:", ntohs(address.sin_port))),
+      3);
+  EXPECT_THAT(err(), HasSubstr("no answer"));
+  close(listener);
 }
 
 TEST_F(CommandLine, TellsWhatTheServiceRefuses) {

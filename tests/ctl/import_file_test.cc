@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 
 namespace restante::ctl {
@@ -55,6 +56,8 @@ TEST(ImportFile, OfNothingHasNoEntries) {
 struct Wrong {
   std::string line;
   const char* why;
+
+  friend void PrintTo(const Wrong& self, std::ostream* out) { *out << self.why; }
 };
 
 class WrongLine : public testing::TestWithParam<Wrong> {};
