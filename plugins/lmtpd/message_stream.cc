@@ -47,6 +47,7 @@ class MessageStream::Call
 
   void Write(v1::DeliveryPart part) {
     const bool last = part.last();
+    request_ = v1::DeliverStreamRequest();
     *request_.add_parts() = std::move(part);
     if (last) {
       StartWriteLast(&request_, grpc::WriteOptions());
@@ -58,7 +59,6 @@ class MessageStream::Call
   void Cancel() { context_.TryCancel(); }
 
   void OnWriteDone(bool /*ok*/) override {
-    request_ = v1::DeliverStreamRequest();
     asio::post(events_->executor, [events = events_] {
       events->writing = false;
       events->Wake();
