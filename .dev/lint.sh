@@ -5,7 +5,8 @@ over the ones given." "$@"
 install_packages build lint
 
 say "clang-format"
-git ls-files -z --cached --others --exclude-standard '*.cc' '*.h' '*.proto' |
+git ls-files -z --cached --others --exclude-standard '*.cc' '*.h' '*.proto' \
+  ':!proto/google' ':!proto/grpc' |
   xargs -0 clang-format-14 --dry-run -Werror ||
   die "not formatted; ./dev format does it"
 
