@@ -88,6 +88,10 @@ constexpr Entry kTable[] = {
     {v1::ERROR_REASON_BAD_ADDRESS,
      StatusCode::kInvalidArgument,
      {"[AUTH] ", "Authentication failed.", 550, "5.1.3", "Bad recipient address."}},
+    {v1::ERROR_REASON_LOGIN_DELAY,
+     StatusCode::kFailedPrecondition,
+     {"[LOGIN-DELAY] ", "Too soon after the last login, please try again later.", 451, "4.2.0",
+      kTryLater}},
 };
 
 const Entry& EntryFor(v1::ErrorReason reason) {
