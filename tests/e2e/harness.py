@@ -50,8 +50,9 @@ def program(name):
 class Server:
     """One program with --config, from start to end, any number of times."""
 
-    def __init__(self, name, directory, config):
+    def __init__(self, name, directory, config, environment=None):
         self.name = name
+        self._environment = environment or {}
         self.config_path = os.path.join(directory, name + ".yaml")
         self.log_path = os.path.join(directory, name + ".log")
         self._socket_path = os.path.join(directory, name + ".notify")
@@ -77,7 +78,7 @@ class Server:
             os.unlink(self._socket_path)
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(self._socket_path)
-        environment = dict(os.environ, NOTIFY_SOCKET=self._socket_path)
+        environment = dict(os.environ, **self._environment, NOTIFY_SOCKET=self._socket_path)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [program(self.name), "--config", self.config_path],
@@ -133,6 +134,11 @@ class Server:
     def log(self):
         with open(self.log_path, errors="replace") as file:
             return file.read()
+
+    def sanitizer_found(self):
+        """Something, in a build with sanitizers."""
+        return bool(SANITIZER and re.search(
+            "ERROR: \\w+Sanitizer|WARNING: ThreadSanitizer|runtime error:", self.log()))
 
     def log_tail(self, lines=25):
         tail = collections.deque(self.log().splitlines(), lines)
@@ -232,8 +238,7 @@ class Stack:
                     problems.append("%s ended with %s" % (server.name, code))
             except RuntimeError as error:
                 problems.append(str(error))
-            if SANITIZER and re.search(
-                    "ERROR: \\w+Sanitizer|WARNING: ThreadSanitizer|runtime error:", server.log()):
+            if server.sanitizer_found():
                 problems.append("%s: a sanitizer found something" % server.name)
         if problems and check:
             problems.append(self.log_tails(200 if SANITIZER else 25))
