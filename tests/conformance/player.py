@@ -1,0 +1,424 @@
+"""Plays one case against a server. What the steps mean is in README.md; what a
+server has to be is in servers.py.
+"""
+
+import base64
+import re
+import time
+
+import dialogue
+import letters
+from wire import Failure, Wire
+
+# A lock may outlive a client that vanished for so long.
+LOCK_SECONDS = 6
+FIRST = "first"
+
+VARIABLE = re.compile(r"\{([a-z][a-z0-9_ /.-]*)\}")
+REPEAT = re.compile(r"\{([^{}*]+)\*(\d+)\}")
+BASE64 = re.compile(r"\{b64 ([^{}]*)\}")
+
+
+class Skipped(Exception):
+    """The server under test has no part that the case needs."""
+
+
+def needs_met(case, server):
+    """Raises Skipped for what is missing. A need in capitals is a capability, such as
+    UTF8, that the server has to announce."""
+    for need in sorted(case.needs):
+        if need.isupper():
+            if need not in server.capabilities():
+                raise Skipped("doesn't announce %s" % need)
+        elif need not in server.provides:
+            raise Skipped("no %s" % need)
+
+
+def play(case, server, patience=10):
+    """Raises Failure, with the line of the file and what was said, or Skipped."""
+    needs_met(case, server)
+    account = server.account(case.account)
+    if account is None:
+        raise Skipped("no account of the kind '%s'" % case.account)
+    player = Player(case, server, account, patience)
+    for name in case.mail:
+        player.deliver(name)
+    try:
+        player.run()
+    finally:
+        player.end()
+
+
+class Player:
+    def __init__(self, case, server, account, patience):
+        self.case = case
+        self.server = server
+        self.user, self.password = account
+        self.patience = patience
+        self.values = {"user": self.user, "password": self.password,
+                       "capitals": self.user.upper()}
+        self.blocks = {}
+        self.wires = {}
+        self.current = FIRST
+        self.segments_before = {}
+        self.said = []
+
+    # Running -------------------------------------------------------------------
+
+    def run(self):
+        steps = self.case.steps
+        at = 0
+        while at < len(steps):
+            step = steps[at]
+            at += 1
+            try:
+                if step.verb.startswith("|") or step.verb == ".":
+                    pattern = [step]
+                    while pattern[-1].verb != ".":
+                        if at == len(steps):
+                            raise dialogue.Mistake("a block without '.'")
+                        pattern.append(steps[at])
+                        at += 1
+                    self.expect_lines(pattern[:-1])
+                else:
+                    self.step(step)
+            except Failure as failure:
+                raise Failure("%s:%d: %s%s: %s%s" % (
+                    self.case.path, step.line, step.verb, " " + step.text if step.text else "",
+                    failure, self.transcript()))
+        for name, wire in self.wires.items():
+            more = wire.left_over()
+            if more:
+                raise Failure("%s:%d: at the end there is more on '%s': %r%s" % (
+                    self.case.path, self.case.line, name, more, self.transcript()))
+
+    def transcript(self):
+        return "".join("\n    | " + line for line in self.said[-8:])
+
+    def end(self):
+        for wire in self.wires.values():
+            wire.close()
+
+    def step(self, step):
+        verb, text = step.verb, step.text
+        plain = {"C:": self.say, "C>": self.send, "drip:": self.drip, "S:": self.expect_words,
+                 "S=": self.expect_exactly, "S~": self.expect_pattern, "body": self.body,
+                 "top": self.top, "block": self.block, "has": self.has, "lacks": self.lacks,
+                 "same": self.same, "open": self.open, "on": self.switch, "closed": self.closed,
+                 "starttls": self.starttls, "ends": self.ends, "deliver": self.deliver, "left": self.left,
+                 "segments": self.segments, "replies": self.replies, "bodies": self.bodies,
+                 "log": self.log_in}
+        if verb in plain:
+            plain[verb](text)
+        elif verb == "close":
+            self.wires.pop(self.current).close()
+        elif verb == "reset":
+            self.wires.pop(self.current).reset()
+        elif verb in ("gone", "injected"):
+            getattr(self, verb)()
+        elif verb == "shutdown":
+            self.wire().shut_down()
+        elif verb == "quit":
+            self.say("QUIT")
+            self.expect_words("+OK")
+            self.closed()
+        elif verb == "pause":
+            time.sleep(seconds(text))
+        elif verb == "silent":
+            self.wire().silent(seconds(text))
+        elif verb == "storage":
+            self.server.storage(text)
+
+    def wire(self):
+        if self.current not in self.wires:
+            raise dialogue.Mistake("%s: connection '%s' isn't open" % (self.case.id, self.current))
+        return self.wires[self.current]
+
+    # What texts stand for --------------------------------------------------------
+
+    def value(self, name):
+        word, _, rest = name.partition(" ")
+        if name == "other" and name not in self.values:
+            self.values[name] = self.server.account("plain")[0]
+        if name in self.values:
+            return self.values[name]
+        if word in ("size", "total"):
+            return str(sum(len(self.stored(message)) for message in rest.split()))
+        raise dialogue.Mistake("%s: nothing is known of {%s}" % (self.case.id, name))
+
+    def stored(self, name):
+        return letters.after_ingest(letters.octets_of(self.case, name))
+
+    def octets(self, text):
+        text = VARIABLE.sub(lambda m: self.value(m[1]).replace("\\", "\\\\"), text)
+        text = REPEAT.sub(lambda m: m[1] * int(m[2]), text)
+        text = BASE64.sub(
+            lambda m: base64.b64encode(dialogue.unescaped(m[1])).decode(), text)
+        return dialogue.unescaped(text)
+
+    def pattern(self, text):
+        text = VARIABLE.sub(lambda m: re.escape(self.value(m[1])), text)
+        return re.compile(text.encode() + rb"\Z", re.DOTALL)
+
+    # Client ------------------------------------------------------------------------
+
+    def say(self, text):
+        self.send(text, b"\r\n")
+
+    def send(self, text, end=b""):
+        octets = self.octets(text) + end
+        self.said.append("C: %s" % shown(octets))
+        wire = self.wire()
+        self.segments_before[self.current] = wire.data_segments()
+        wire.send(octets)
+
+    def drip(self, text):
+        """A line, an octet a segment."""
+        octets = self.octets(text) + b"\r\n"
+        self.said.append("C: %s" % shown(octets))
+        for octet in octets:
+            self.wire().send(bytes([octet]))
+            time.sleep(0.002)
+
+    def open(self, text):
+        """[tls|strict|fragile|…] [as NAME]"""
+        words = text.split()
+        endpoint = words.pop(0) if words and words[0] != "as" else "pop3"
+        endpoint, _, in_the_clear = endpoint.partition("-in-the-")
+        self.current = words[1] if words else FIRST
+        if self.current in self.wires:
+            self.wires.pop(self.current).close()
+        if endpoint not in self.server.endpoints:
+            raise Skipped("no endpoint '%s'" % endpoint)
+        address, tls = self.server.endpoints[endpoint]
+        self.said.append("-- %s: connected to %s" % (self.current, endpoint))
+        self.wires[self.current] = Wire(
+            address, tls and not in_the_clear, self.patience)
+
+    def switch(self, name):
+        self.current = name
+        self.wire()
+
+    def starttls(self, text):
+        """[with TLS 1.N] [refused]"""
+        version = re.fullmatch(r"(with TLS 1\.(\d))?( ?refused)?", text)
+        if not version:
+            raise dialogue.Mistake("%s: starttls %s" % (self.case.id, text))
+        try:
+            self.wire().start_tls(version[2])
+        except Failure:
+            if version[3]:
+                return
+            raise
+        if version[3]:
+            raise Failure("the handshake was made")
+
+    def injected(self):
+        """Behind STLS there were octets in the clear. The server may refuse, break the
+        handshake, or drop them; it may not take them as if they came through TLS."""
+        if self.first_line().startswith(b"-ERR"):
+            return
+        try:
+            self.wire().start_tls()
+        except Failure:
+            return
+        self.wire().silent(0.1)
+        self.say("CAPA")
+        self.expect_words("+OK")
+        self.unstuffed()
+
+    def log_in(self, text):
+        """in [as USER]: opens a connection where none is, and reads the greeting."""
+        if text != "in":
+            raise dialogue.Mistake("%s: 'log' is followed by 'in'" % self.case.id)
+        if self.current not in self.wires:
+            self.open("as " + self.current)
+        if not self.wire().greeted:
+            self.expect_words("+OK")
+        for line in ("USER {user}", "PASS {password}"):
+            self.say(line)
+            self.expect_words("+OK")
+
+    def deliver(self, text):
+        """A message arrives; 'NAME smtputf8' as one whose header is UTF-8."""
+        name, _, kind = text.partition(":")
+        self.server.deliver(self.user, letters.octets_of(self.case, name), kind)
+
+    # Server ------------------------------------------------------------------------
+
+    def first_line(self):
+        wire = self.wire()
+        line = wire.first_line()
+        wire.greeted = True
+        self.said.append("S: %s" % shown(line))
+        return line
+
+    def expect_words(self, text):
+        """The line begins with these words."""
+        line, wanted = self.first_line(), self.octets(text)
+        if line != wanted and not line.startswith(wanted + b" "):
+            raise Failure("got %r" % line)
+
+    def expect_exactly(self, text):
+        line = self.wire().line()
+        self.wire().greeted = True
+        self.said.append("S: %s" % shown(line))
+        if line != self.octets(text):
+            raise Failure("got %r" % line)
+
+    def expect_pattern(self, text):
+        line = self.first_line()
+        self.match(text, line)
+
+    def match(self, text, line):
+        found = self.pattern(text).match(line)
+        if not found:
+            raise Failure("got %r" % line[:500])
+        self.values.update(
+            (name, value.decode("latin-1")) for name, value in found.groupdict().items()
+            if value is not None)
+
+    def expect_lines(self, steps):
+        lines = self.unstuffed()
+        for index, step in enumerate(steps):
+            if step.verb == "|*":
+                if step.text:
+                    break_at = int(step.text)
+                else:
+                    break_at = len(lines) - (len(steps) - index - 1)
+                if break_at < 0 or break_at > len(lines):
+                    raise Failure("too few lines: %s" % shown(b"\r\n".join(lines)))
+                lines = lines[break_at:]
+                continue
+            if not lines:
+                raise Failure("a line is missing: line %d, %s" % (step.line, step.text))
+            line = lines.pop(0)
+            if step.verb == "|=" and line != self.octets(step.text):
+                raise Failure("line %d, %s: got %r" % (step.line, step.text, line[:500]))
+            if step.verb == "|~":
+                self.match(step.text, line)
+        if lines:
+            raise Failure("%d lines too many: %r" % (len(lines), lines[0][:500]))
+
+    def unstuffed(self):
+        lines = []
+        for line in self.wire().block():
+            if line.startswith(b".") and not line.startswith(b".."):
+                raise Failure("not stuffed: %r" % line[:200])
+            lines.append(line[1:] if line.startswith(b".") else line)
+        self.said.append("S: ... %d lines" % len(lines))
+        return lines
+
+    def body(self, name):
+        self.expect_message(self.stored(name))
+
+    def top(self, text):
+        name, lines = text.split()
+        self.expect_message(letters.top_of(letters.octets_of(self.case, name), int(lines)))
+
+    def expect_message(self, octets):
+        expected = letters.on_the_wire(octets)
+        got = b"".join(line + b"\r\n" for line in self.wire().block()) + b".\r\n"
+        if got != expected:
+            at = next((i for i, (a, b) in enumerate(zip(got, expected)) if a != b),
+                      min(len(got), len(expected)))
+            raise Failure("%d octets instead of %d; from octet %d on %r instead of %r" % (
+                len(got), len(expected), at, got[at:at + 60], expected[at:at + 60]))
+        self.said.append("S: ... %d octets" % len(got))
+
+    def replies(self, text):
+        """N WORDS: so many replies of one line."""
+        count, _, words = text.partition(" ")
+        for _ in range(int(count)):
+            self.expect_words(words)
+
+    def bodies(self, text):
+        """N NAME: so many replies to RETR with the same message."""
+        count, name = text.split()
+        for _ in range(int(count)):
+            self.expect_words("+OK")
+            self.body(name)
+
+    def block(self, name):
+        self.blocks[name] = self.unstuffed()
+
+    def has(self, text):
+        """BLOCK PATTERN: a line of the block matches."""
+        name, _, pattern = text.partition(" ")
+        for line in self.blocks[name]:
+            if self.pattern(pattern).match(line):
+                self.match(pattern, line)
+                return
+        raise Failure("only %s" % shown(b"; ".join(self.blocks[name])))
+
+    def lacks(self, text):
+        name, _, pattern = text.partition(" ")
+        for line in self.blocks[name]:
+            if self.pattern(pattern).match(line):
+                raise Failure("there is %r" % line)
+
+    def same(self, text):
+        """ONE OTHER [but PATTERN]: the same lines, in any order."""
+        names, _, but = text.partition(" but ")
+        one, other = [
+            sorted(line for line in self.blocks[name]
+                   if not (but and self.pattern(but).match(line)))
+            for name in names.split()]
+        if one != other:
+            raise Failure("%s is not %s" % (shown(b"; ".join(one)), shown(b"; ".join(other))))
+
+    def closed(self, _=""):
+        self.wire().ended()
+        self.wires.pop(self.current).close()
+
+    def ends(self, text):
+        """with close_notify"""
+        if not self.wire().ended():
+            raise Failure("TLS ended without a close_notify")
+        self.wires.pop(self.current).close()
+
+    def gone(self):
+        """The connection ends, whatever comes before that."""
+        self.wires.pop(self.current).drain()
+
+    def segments(self, text):
+        """at most N: the replies to what was sent last came in so few segments."""
+        came = self.wire().data_segments() - self.segments_before[self.current]
+        if came > int(text.split()[-1]):
+            raise Failure("%d segments" % came)
+
+    def left(self, text):
+        """What a later session finds: these messages, whole, and no other."""
+        names = [] if text == "nothing" else text.split()
+        self.current = "later"
+        deadline = time.monotonic() + LOCK_SECONDS + self.patience
+        while True:
+            self.open("as later")
+            self.expect_words("+OK")
+            self.say("USER {user}")
+            self.expect_words("+OK")
+            self.say("PASS {password}")
+            line = self.first_line()
+            if line.startswith(b"+OK"):
+                break
+            if not line.startswith(b"-ERR [IN-USE]") or time.monotonic() > deadline:
+                raise Failure("a later session gets %r" % line)
+            time.sleep(0.05)
+        self.say("STAT")
+        self.expect_words("+OK %d {total %s}" % (len(names), " ".join(names)) if names
+                          else "+OK 0 0")
+        for number, name in enumerate(names, 1):
+            self.say("RETR %d" % number)
+            self.expect_words("+OK")
+            self.body(name)
+        self.step(dialogue.Step(0, "quit", ""))
+
+
+def seconds(text):
+    number, unit = text.split()
+    return float(number) * {"ms": 0.001, "s": 1, "min": 60}[unit]
+
+
+def shown(octets):
+    text = repr(octets)[2:-1]
+    return text if len(text) < 160 else "%s… (%d octets)" % (text[:150], len(octets))
