@@ -15,7 +15,8 @@ constexpr Keyword kKeywords[] = {
     {"RETR", Verb::kRetr}, {"DELE", Verb::kDele}, {"USER", Verb::kUser}, {"PASS", Verb::kPass},
     {"QUIT", Verb::kQuit}, {"STAT", Verb::kStat}, {"UIDL", Verb::kUidl}, {"LIST", Verb::kList},
     {"CAPA", Verb::kCapa}, {"AUTH", Verb::kAuth}, {"STLS", Verb::kStls}, {"NOOP", Verb::kNoop},
-    {"TOP", Verb::kTop},   {"RSET", Verb::kRset}, {"APOP", Verb::kApop},
+    {"TOP", Verb::kTop},   {"RSET", Verb::kRset}, {"APOP", Verb::kApop}, {"UTF8", Verb::kUtf8},
+    {"LANG", Verb::kLang},
 };
 
 Verb VerbOf(absl::string_view keyword) {

@@ -1,4 +1,4 @@
-// The commands of RFC 1939, 2449, 2595 and 5034 as a line spells them. Knows no
+// The commands of RFC 1939, 2449, 2595, 5034 and 6856 as a line spells them. Knows no
 // session: whether a command is allowed now is not decided here.
 #pragma once
 
@@ -15,6 +15,7 @@ enum class Verb {
   kAuth,
   kCapa,
   kDele,
+  kLang,
   kList,
   kNoop,
   kPass,
@@ -26,6 +27,7 @@ enum class Verb {
   kTop,
   kUidl,
   kUser,
+  kUtf8,
 };
 
 struct Command {

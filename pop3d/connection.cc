@@ -114,6 +114,7 @@ Connection::Io Connection::Send(absl::string_view* first, absl::string_view* sec
       if (errno == EINTR) continue;
       return errno == EAGAIN || errno == EWOULDBLOCK ? Io::kWantsWrite : Io::kOver;
     }
+    sent_octets_ += static_cast<size_t>(sent);
     const size_t of_first = std::min(first->size(), static_cast<size_t>(sent));
     first->remove_prefix(of_first);
     second->remove_prefix(static_cast<size_t>(sent) - of_first);
@@ -128,6 +129,7 @@ Connection::Io Connection::SendTls(absl::string_view* octets) {
     Touch();
     const int sent = SSL_write(tls_.get(), octets->data(), static_cast<int>(size));
     if (sent <= 0) return TlsResult(sent);
+    sent_octets_ += static_cast<size_t>(sent);
     octets->remove_prefix(static_cast<size_t>(sent));
   }
   return Io::kDone;

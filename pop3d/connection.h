@@ -46,6 +46,11 @@ class Connection {
   asio::awaitable<bool> Flush();
   asio::awaitable<bool> FlushWith(absl::string_view octets);
 
+  // Octets that have left by now, before encryption; and how many will have when
+  // all that is in output() has. The second isn't for while a Flush is under way.
+  uint64_t sent_octets() const { return sent_octets_; }
+  uint64_t output_end() const { return sent_octets_ + output_.size(); }
+
   // Sends what the socket takes of output() without waiting, and drops the rest.
   void FlushAtOnce();
 
@@ -78,6 +83,7 @@ class Connection {
   bool tls_usable_ = false;
   LineBuffer input_;
   std::string output_;
+  uint64_t sent_octets_ = 0;
   TimeSpan timeout_{0};
   bool timed_out_ = false;
   Deadline deadline_;

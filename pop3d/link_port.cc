@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "asio/post.hpp"
+#include "common/config.h"
 #include "common/errors.h"
 #include "common/grpc_status.h"
 
@@ -60,10 +62,10 @@ HeldMaildrop::HeldMaildrop(LinkPort& port, std::string session_token)
 
 HeldMaildrop::~HeldMaildrop() { Close(); }
 
-void HeldMaildrop::Close() {
+void HeldMaildrop::Close(v1::CloseRequest last_words) {
   if (closed_) return;
   Forget();
-  if (status_.ok()) port_.SendClose(session_token_);
+  if (status_.ok()) port_.SendClose(session_token_, std::move(last_words));
 }
 
 void HeldMaildrop::Forget() {
@@ -86,13 +88,15 @@ LinkPort::~LinkPort() = default;
 asio::awaitable<absl::StatusOr<LinkPort::OpenedMaildrop>> LinkPort::Login(
     v1::LoginRequest request) {
   const TimePoint start = deadlines_.Now();
+  const TimeSpan for_lock = absl::ToChronoNanoseconds(FromProto(request.options().lock_wait()));
   while (true) {
     const bool up = co_await WaitUntilUp(start + options_.link_wait);
     if (!up) co_return LinkDown();
     v1::Operation operation;
     *operation.mutable_login() = request;
     Call call(*this);
-    co_await Exchange(std::move(operation), call, start + options_.operation_timeout);
+    co_await Exchange(std::move(operation), call,
+                      start + options_.operation_timeout + for_lock);
     if (call.outcome == Call::Outcome::kUnsent) continue;
     if (call.outcome == Call::Outcome::kBroken) co_return LinkDown();
     if (call.outcome == Call::Outcome::kTimedOut) co_return NoAnswer();
@@ -158,6 +162,7 @@ asio::awaitable<absl::StatusOr<v1::Result>> LinkPort::Repeat(HeldMaildrop& maild
       case Call::Outcome::kAnswered:
         if (!call.result.has_error()) co_return std::move(call.result);
         absl::Status error = FromRpcStatus(call.result.error());
+        if (ReasonOf(error) == v1::ERROR_REASON_LEASE_LOST) maildrop.status_ = error;
         if (was_sent) co_return absl::UnavailableError(error.message());
         co_return error;
     }
@@ -214,10 +219,11 @@ uint64_t LinkPort::Send(v1::Operation operation) {
   return next_id_;
 }
 
-void LinkPort::SendClose(const std::string& session_token) {
+void LinkPort::SendClose(const std::string& session_token, v1::CloseRequest request) {
   // With the link down there is nothing to do: a session that isn't resumed ends.
   if (stream_ == nullptr) return;
   v1::Operation operation;
+  *operation.mutable_close() = std::move(request);
   operation.mutable_close()->set_session_token(session_token);
   Send(std::move(operation));
 }
@@ -277,7 +283,11 @@ void LinkPort::TakeResumeResult(HeldMaildrop& maildrop, const v1::Result& result
     maildrop.status_ = result.has_error() ? FromRpcStatus(result.error()) : UnexpectedAnswer();
     if (maildrop.status_.ok()) maildrop.status_ = UnexpectedAnswer();
   }
-  if (maildrop.waiting_ != nullptr) maildrop.waiting_->Notify();
+  if (maildrop.waiting_ != nullptr) {
+    maildrop.waiting_->Notify();
+  } else if (!maildrop.status_.ok() && maildrop.on_lost_) {
+    maildrop.on_lost_();
+  }
 }
 
 void LinkPort::PostUp(std::shared_ptr<ExchangeStream> stream) {
@@ -287,6 +297,10 @@ void LinkPort::PostUp(std::shared_ptr<ExchangeStream> stream) {
 
 void LinkPort::PostDown(std::vector<uint64_t> unsent) {
   asio::post(context_, [this, unsent = std::move(unsent)] { GoDown(unsent); });
+}
+
+void LinkPort::PostAnnouncement(const v1::Pop3Announcement& announcement) {
+  asio::post(context_, [this, announcement] { announcement_ = announcement; });
 }
 
 void LinkPort::ComeUp(std::shared_ptr<ExchangeStream> stream) {

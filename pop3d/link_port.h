@@ -3,8 +3,8 @@
 //
 // Operations are gathered until the end of the io_context's turn and leave
 // together. Results come in by batches; a coroutine is resumed on the thread of
-// its port, never on one of gRPC's. Everything but Deliver, PostUp and PostDown is
-// of the port's thread.
+// its port, never on one of gRPC's. Everything but Deliver and Post… is of the port's
+// thread.
 //
 // Errors carry a reason when the service gave one. UNAVAILABLE without a reason:
 // the link is down or broke; DEADLINE_EXCEEDED: no answer in time. After both, a
@@ -20,6 +20,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "asio/awaitable.hpp"
@@ -55,8 +56,13 @@ class HeldMaildrop {
   // OK, or why the service no longer knows the session.
   const absl::Status& status() const { return status_; }
 
-  // Frees the lock without waiting for the answer, ahead of any later Login.
-  void Close();
+  // Calls `on_lost` when the service says that it doesn't know the session any more,
+  // unless an operation of the session learns it.
+  void OnLost(absl::AnyInvocable<void()> on_lost) { on_lost_ = std::move(on_lost); }
+
+  // Frees the lock without waiting for the answer, ahead of any later Login. With
+  // `last_words`, the request without its token.
+  void Close(v1::CloseRequest last_words = {});
 
  private:
   friend class LinkPort;
@@ -66,6 +72,7 @@ class HeldMaildrop {
   LinkPort& port_;
   const std::string session_token_;
   absl::Status status_;
+  absl::AnyInvocable<void()> on_lost_;
   bool closed_ = false;
   // The stream on which the service knows the session.
   uint64_t held_on_ = 0;
@@ -92,8 +99,9 @@ class LinkPort {
     std::unique_ptr<HeldMaildrop> held;
     v1::LoginResponse response;
   };
-  // Waits up to link_wait for a link that is down. A login that was under way when
-  // the link broke isn't repeated: it might meet its own lock.
+  // Waits up to link_wait for a link that is down, and for the lock as long as the
+  // request's options say, beyond the time that an operation may take. A login that was under
+  // way when the link broke isn't repeated: it might meet its own lock.
   asio::awaitable<absl::StatusOr<OpenedMaildrop>> Login(v1::LoginRequest request);
 
   // Both are repeated after a break once the session is resumed.
@@ -106,6 +114,9 @@ class LinkPort {
   // Waits until the service knows the session on the present stream.
   asio::awaitable<absl::Status> WaitUntilHeld(HeldMaildrop& maildrop, TimePoint deadline);
 
+  // What the service has announced for CAPA before login.
+  const v1::Pop3Announcement& announcement() const { return announcement_; }
+
   // Counts the streams to the service.
   uint64_t stream_number() const { return stream_number_; }
   v1::MessagesService::Stub& messages() { return messages_; }
@@ -117,6 +128,7 @@ class LinkPort {
   void Deliver(std::vector<v1::Result>* results) ABSL_LOCKS_EXCLUDED(inbox_mutex_);
   void PostUp(std::shared_ptr<ExchangeStream> stream);
   void PostDown(std::vector<uint64_t> unsent);
+  void PostAnnouncement(const v1::Pop3Announcement& announcement);
 
  private:
   friend class HeldMaildrop;
@@ -129,7 +141,7 @@ class LinkPort {
                                                      TimePoint deadline);
   asio::awaitable<bool> WaitUntilUp(TimePoint deadline);
   uint64_t Send(v1::Operation operation);
-  void SendClose(const std::string& session_token);
+  void SendClose(const std::string& session_token, v1::CloseRequest request = {});
   void SendResume(HeldMaildrop& maildrop);
   void TakeInbox() ABSL_LOCKS_EXCLUDED(inbox_mutex_);
   void TakeResult(v1::Result& result);
@@ -153,6 +165,7 @@ class LinkPort {
   absl::flat_hash_map<uint64_t, HeldMaildrop*> resuming_;
   absl::flat_hash_set<HeldMaildrop*> held_;
   std::vector<LinkWaiter*> link_waiters_;
+  v1::Pop3Announcement announcement_;
 
   absl::Mutex inbox_mutex_;
   std::vector<v1::Result> inbox_ ABSL_GUARDED_BY(inbox_mutex_);

@@ -21,9 +21,8 @@ void AppendError(absl::string_view code, absl::string_view text, std::string* ou
   absl::StrAppend(out, "-ERR ", code, text, "\r\n");
 }
 
-void AppendError(const absl::Status& status, std::string* out) {
-  const ClientReply& reply = ReplyFor(status);
-  AppendError(reply.pop3_code, reply.pop3_text, out);
+void AppendError(const absl::Status& status, Language language, std::string* out) {
+  AppendError(ReplyFor(status).pop3_code, TextIn(language, TextFor(status)), out);
 }
 
 }  // namespace restante::pop3

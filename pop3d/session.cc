@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/errors.h"
 #include "pop3d/replies.h"
 
 namespace restante::pop3 {
@@ -11,6 +12,9 @@ Session::Maildrop::Maildrop(LinkPort& link, LinkPort::OpenedMaildrop opened,
     : link(link),
       held(std::move(opened.held)),
       list(*this, opened.response.session(), opened.response.rows()),
+      policy(opened.response.session().has_announcement()
+                 ? opened.response.session().announcement()
+                 : link.announcement()),
       transfer(connection, link, *held) {}
 
 asio::awaitable<absl::StatusOr<v1::RowsResponse>> Session::Maildrop::Rows(uint32_t after_uid,
@@ -29,8 +33,15 @@ Session::Session(const SessionEnvironment& environment, asio::ip::tcp::socket so
 asio::awaitable<void> Session::Run() {
   const bool greeted = co_await Greet();
   if (!greeted) Close("Disconnected: TLS handshake failed");
-  while (state_ == State::kAuthorization) co_await AuthorizationCommand();
-  while (state_ == State::kTransaction) co_await TransactionCommand();
+  while (state_ == State::kAuthorization || state_ == State::kTransaction) {
+    const uint32_t refused_before = refused_;
+    if (state_ == State::kAuthorization) {
+      co_await AuthorizationCommand();
+    } else {
+      co_await TransactionCommand();
+    }
+    if (refused_ == refused_before) refused_ = 0;
+  }
   if (state_ == State::kUpdate) co_await Update();
   co_await End();
 }
@@ -42,7 +53,7 @@ asio::awaitable<bool> Session::Greet() {
     if (!secured) co_return false;
     identity_.tls = true;
   }
-  AppendOk("Restante ready.", &out());
+  Ok(Text::kReady);
   co_return true;
 }
 
@@ -60,9 +71,9 @@ asio::awaitable<std::optional<Line>> Session::NextLine(LineLimit limit) {
     // Nothing more to answer now: all replies leave together.
     const bool flushed = co_await connection_.Flush();
     if (!flushed) break;
-    awaiting_command_ = true;
+    between_replies_ = true;
     const bool received = co_await connection_.Receive();
-    awaiting_command_ = false;
+    between_replies_ = false;
     if (!received) break;
   }
   Close(connection_.timed_out() ? "Disconnected for inactivity" : "Connection closed");
@@ -74,7 +85,8 @@ asio::awaitable<std::optional<Command>> Session::NextCommand(LineLimit limit) {
     const std::optional<Line> line = co_await NextLine(limit);
     if (!line.has_value()) co_return std::nullopt;
     if (line->kind == Line::Kind::kLine) co_return ParseCommand(line->text);
-    AppendError("Line too long; at most 255 octets.", &out());
+    Refuse(Text::kLineTooLong);
+    if (state_ == State::kClosed) co_return std::nullopt;
   }
 }
 
@@ -84,10 +96,28 @@ void Session::Close(absl::string_view reason, bool gently) {
   if (end_reason_.empty()) end_reason_ = reason;
 }
 
+void Session::Refuse(Text text) {
+  const Settings& settings = environment_.settings;
+  const uint32_t most = state_ == State::kAuthorization ? settings.max_bad_commands_before_login
+                                                        : settings.max_bad_commands;
+  if (++refused_ < most) {
+    AppendError(TextIn(language_, text), &out());
+  } else {
+    TellAndClose(kSysPermCode, Text::kTooManyWrongCommands,
+                 "Disconnected: Too many wrong commands");
+  }
+}
+
+void Session::TellAndClose(absl::string_view code, Text text, absl::string_view reason) {
+  Fail(code, text);
+  Close(reason, /*gently=*/true);
+}
+
 asio::awaitable<void> Session::End() {
   if (maildrop_ != nullptr) {
     LogEnd(identity_, end_reason_, counters_);
     // Frees the lock before the client can see the end of the connection.
+    CloseMaildrop();
     maildrop_.reset();
   } else {
     LogNoLogin(identity_, end_reason_, attempts_, failed_logins_,
@@ -104,10 +134,18 @@ void Session::EndForShutdown() {
   if (state_ == State::kUpdate || state_ == State::kClosed) return;
   end_reason_ = "Server is shutting down";
   // Inside a response an error would be taken for a part of it.
-  if (awaiting_command_) {
-    AppendError(kSysTempCode, "The server is shutting down.", &out());
+  if (between_replies_) {
+    Fail(kSysTempCode, Text::kShuttingDown);
     connection_.FlushAtOnce();
   }
+  connection_.Close();
+}
+
+void Session::OnMaildropLost() {
+  if (!between_replies_ || state_ != State::kTransaction) return;
+  end_reason_ = "Disconnected: Lost the maildrop";
+  Fail(maildrop_->held->status());
+  connection_.FlushAtOnce();
   connection_.Close();
 }
 

@@ -1,6 +1,7 @@
 // One client's session, as RFC 1939 tells it: AUTHORIZATION, TRANSACTION, UPDATE.
-// The commands are in session_authorization.cc, session_transaction.cc,
-// session_transfer.cc and session_update.cc; this file has the states.
+// The commands are in session_authorization.cc, session_sasl.cc, session_language.cc,
+// session_transaction.cc, session_transfer.cc and session_update.cc; this file has the
+// states.
 //
 // Messages are deleted by QUIT in TRANSACTION and by nothing else: however a
 // session ends otherwise, its maildrop is closed as it was. One thread.
@@ -15,11 +16,15 @@
 #include "absl/status/status.h"
 #include "asio/awaitable.hpp"
 #include "asio/ip/tcp.hpp"
+#include "pop3d/capabilities.h"
 #include "pop3d/command.h"
 #include "pop3d/connection.h"
-#include "pop3d/deletion_marks.h"
+#include "pop3d/languages.h"
 #include "pop3d/link_port.h"
 #include "pop3d/message_list.h"
+#include "pop3d/message_marks.h"
+#include "pop3d/replies.h"
+#include "pop3d/retrieved_marks.h"
 #include "pop3d/session_log.h"
 #include "pop3d/settings.h"
 #include "pop3d/transfer.h"
@@ -59,7 +64,9 @@ class Session {
     LinkPort& link;
     std::unique_ptr<HeldMaildrop> held;
     MessageList list;
-    DeletionMarks marks;
+    MessageMarks marks;
+    RetrievedMarks retrieved;
+    v1::Pop3Announcement policy;
     Transfer transfer;
     // The message of the last RETR; 0 before the first.
     uint32_t last_retrieved = 0;
@@ -73,7 +80,18 @@ class Session {
   asio::awaitable<std::optional<Command>> NextCommand(LineLimit limit);
   asio::awaitable<void> End();
   void Close(absl::string_view reason, bool gently = false);
+  void TellAndClose(absl::string_view code, Text text, absl::string_view reason);
+  void OnMaildropLost();
+
+  // Replies. Refuse is for what the client did wrong, which it may do only so often;
+  // a response code says that it isn't its fault.
   std::string& out() { return connection_.output(); }
+  void Ok(Text text) { AppendOk(TextIn(language_, text), &out()); }
+  void Refuse(Text text);
+  void Fail(absl::string_view code, Text text) {
+    AppendError(code, TextIn(language_, text), &out());
+  }
+  void Fail(const absl::Status& status) { AppendError(status, language_, &out()); }
 
   // AUTHORIZATION.
   asio::awaitable<void> AuthorizationCommand();
@@ -81,11 +99,17 @@ class Session {
   asio::awaitable<void> Pass(std::string password);
   asio::awaitable<void> Auth(std::string argument);
   asio::awaitable<std::optional<std::string>> SaslResponse();
-  asio::awaitable<void> LogIn(std::string user, std::string password, absl::string_view method);
+  asio::awaitable<void> AuthPlain(std::string response);
+  asio::awaitable<void> LogIn(v1::LoginRequest request, absl::string_view method);
   asio::awaitable<void> RefuseLogin(absl::Status status, TimePoint arrival);
   asio::awaitable<void> Stls();
   bool PasswordsAllowed() const;
+  CapabilityState Capabilities() const;
+
+  // AUTHORIZATION and TRANSACTION.
   void Capa();
+  void Lang(absl::string_view argument);
+  void Utf8();
 
   // TRANSACTION.
   asio::awaitable<void> TransactionCommand();
@@ -104,6 +128,8 @@ class Session {
 
   // UPDATE.
   asio::awaitable<void> Update();
+  // Frees the lock, and tells what was retrieved.
+  void CloseMaildrop();
 
   const SessionEnvironment environment_;
   Connection connection_;
@@ -115,9 +141,15 @@ class Session {
   State state_ = State::kAuthorization;
   // USER's argument, until PASS, STLS or AUTH.
   std::string user_;
+  Language language_ = Language::kDefault;
+  // The client takes UTF-8 in headers.
+  bool utf8_ = false;
   uint32_t attempts_ = 0;
   uint32_t failed_logins_ = 0;
-  bool awaiting_command_ = false;
+  // Commands refused one after the other.
+  uint32_t refused_ = 0;
+  // No reply has been begun that isn't ended, so that -ERR can be said.
+  bool between_replies_ = false;
   bool close_gently_ = false;
   // A constant; what the log says about the end.
   absl::string_view end_reason_;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "pop3d/replies.h"
 #include "pop3d/session.h"
 
@@ -11,7 +12,8 @@ asio::awaitable<void> Session::TransactionCommand() {
   const std::optional<Command> command = co_await NextCommand(LineLimit::kCommand);
   if (!command.has_value()) co_return;
   if (!maildrop_->held->status().ok()) {
-    AppendError(maildrop_->held->status(), &out());
+    // Its deletions can't be committed any more, so QUIT is refused like all else.
+    Fail(maildrop_->held->status());
     Close("Disconnected: Lost the maildrop", /*gently=*/true);
     co_return;
   }
@@ -34,7 +36,7 @@ asio::awaitable<void> Session::TransactionCommand() {
     case Verb::kCapa:
     case Verb::kQuit:
       if (!argument.empty()) {
-        AppendError("This command takes no argument.", &out());
+        Refuse(Text::kNoArgument);
         co_return;
       }
       break;
@@ -43,10 +45,14 @@ asio::awaitable<void> Session::TransactionCommand() {
     case Verb::kAuth:
     case Verb::kStls:
     case Verb::kApop:
-      AppendError("Already logged in.", &out());
+    case Verb::kUtf8:
+      Refuse(Text::kAlreadyLoggedIn);
+      co_return;
+    case Verb::kLang:
+      Lang(argument);
       co_return;
     case Verb::kUnknown:
-      AppendError("Unknown command.", &out());
+      Refuse(Text::kUnknownCommand);
       co_return;
   }
   if (command->verb == Verb::kStat) Stat();
@@ -97,7 +103,7 @@ asio::awaitable<void> Session::ListAll(Verb verb) {
       }
       row = *fetched;
     }
-    if (!begun) AppendOk(absl::StrCat(count, " messages"), &out());
+    if (!begun) AppendOk(absl::StrCat(count, " ", TextIn(language_, Text::kMessages)), &out());
     begun = true;
     if (verb == Verb::kList) {
       absl::StrAppend(&out(), number, " ", row->octets, "\r\n");
@@ -109,7 +115,7 @@ asio::awaitable<void> Session::ListAll(Verb verb) {
       if (!flushed) co_return;
     }
   }
-  if (!begun) AppendOk(absl::StrCat(count, " messages"), &out());
+  if (!begun) AppendOk(absl::StrCat(count, " ", TextIn(language_, Text::kMessages)), &out());
   AppendEnd(&out());
 }
 
@@ -117,9 +123,9 @@ asio::awaitable<void> Session::Dele(std::string argument) {
   const std::optional<MessageList::Row> row = co_await Find(ParseMessageNumber(argument));
   if (!row.has_value()) co_return;
   if (maildrop_->marks.Add(row->number, row->uid, row->octets)) {
-    AppendOk("Marked to be deleted.", &out());
+    Ok(Text::kMarked);
   } else {
-    AppendError(kSysTempCode, "Too many deletions for one session; QUIT first.", &out());
+    Fail(kSysTempCode, Text::kTooManyMarks);
   }
 }
 
@@ -131,11 +137,11 @@ void Session::Rset() {
 asio::awaitable<std::optional<MessageList::Row>> Session::Find(std::optional<uint32_t> number) {
   Maildrop& maildrop = *maildrop_;
   if (!number.has_value() || *number > maildrop.list.count()) {
-    AppendError("There is no such message.", &out());
+    Refuse(Text::kNoSuchMessage);
     co_return std::nullopt;
   }
   if (maildrop.marks.Contains(*number)) {
-    AppendError("This message is marked to be deleted.", &out());
+    Refuse(Text::kMessageMarked);
     co_return std::nullopt;
   }
   std::optional<MessageList::Row> row = maildrop.list.Cached(*number);
@@ -150,7 +156,11 @@ asio::awaitable<std::optional<MessageList::Row>> Session::Find(std::optional<uin
 
 void Session::RefuseForStorage(const absl::Status& status, absl::string_view what) {
   LogSessionError(identity_, what, status);
-  AppendError(status, &out());
+  Fail(status);
+  // Another session has the maildrop now: this one is of no more use to its client.
+  if (ReasonOf(status) == v1::ERROR_REASON_LEASE_LOST) {
+    Close("Disconnected: Lost the maildrop", /*gently=*/true);
+  }
 }
 
 }  // namespace restante::pop3

@@ -34,9 +34,7 @@ std::optional<Wanted> ParseWanted(const Command& command) {
 asio::awaitable<void> Session::Retrieve(Command command) {
   const std::optional<Wanted> wanted = ParseWanted(command);
   if (!wanted.has_value()) {
-    AppendError(command.verb == Verb::kRetr ? "RETR takes the number of a message."
-                                            : "TOP takes the number of a message and of lines.",
-                &out());
+    Refuse(command.verb == Verb::kRetr ? Text::kRetrTakesNumber : Text::kTopTakesNumbers);
     co_return;
   }
   const std::optional<MessageList::Row> row = co_await Find(wanted->number);
@@ -50,12 +48,17 @@ asio::awaitable<void> Session::Retrieve(Command command) {
     maildrop.transfer.Plan(std::move(parts), all_wanted);
   }
   if (!wanted->top) maildrop.last_retrieved = wanted->number;
-  const Transfer::Result result =
-      co_await maildrop.transfer.Send({part, row->octets, row->has_dot_line});
+  const Transfer::Message message{part, row->octets, row->has_dot_line,
+                                  TextIn(language_, Text::kOctets)};
+  const Transfer::Result result = co_await maildrop.transfer.Send(message);
   switch (result.kind) {
     case Transfer::Result::Kind::kSent:
       (wanted->top ? counters_.top_messages : counters_.retr_messages) += 1;
       (wanted->top ? counters_.top_octets : counters_.retr_octets) += result.octets;
+      if (!wanted->top) {
+        maildrop.retrieved.Settle(connection_.sent_octets());
+        maildrop.retrieved.Add(wanted->number, part.uid, connection_.output_end());
+      }
       break;
     case Transfer::Result::Kind::kRefused:
       RefuseForStorage(result.status, "Message not read");

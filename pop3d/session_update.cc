@@ -9,9 +9,11 @@ namespace restante::pop3 {
 asio::awaitable<void> Session::Update() {
   Maildrop& maildrop = *maildrop_;
   if (maildrop.marks.empty()) {
-    // Nothing to wait for. The lock is freed before the client can come back.
-    maildrop.held->Close();
-    AppendOk("Logging out.", &out());
+    // Nothing to wait for, but that what RETR has put into the output be sent and
+    // count. The lock is freed before the client can come back.
+    if (maildrop.retrieved.HasUnsent()) co_await connection_.Flush();
+    CloseMaildrop();
+    Ok(Text::kLoggingOut);
   } else {
     v1::CommitRequest request;
     request.set_close(true);
@@ -22,20 +24,29 @@ asio::awaitable<void> Session::Update() {
     }
     // Replies to earlier commands needn't wait for the disk.
     co_await connection_.Flush();
+    maildrop.retrieved.Settle(connection_.sent_octets());
+    maildrop.retrieved.AppendTo(request.mutable_retrieved_uids());
     const absl::StatusOr<v1::CommitResponse> committed =
         co_await environment_.link.Commit(*maildrop.held, std::move(request));
     if (committed.ok()) {
       counters_.deleted = maildrop.marks.count();
-      AppendOk("Logging out, messages deleted.", &out());
+      Ok(Text::kDeleted);
     } else {
       // RFC 1939 asks for -ERR if some messages were not removed. All were or none.
       LogSessionError(identity_, "Deletion failed", committed.status());
-      AppendError(kSysTempCode, "Deletion failed, please try again later.", &out());
-      maildrop.held->Close();
+      Fail(kSysTempCode, Text::kDeletionFailed);
+      CloseMaildrop();
     }
   }
   Close("Logged out");
   co_await connection_.Flush();
+}
+
+void Session::CloseMaildrop() {
+  v1::CloseRequest request;
+  maildrop_->retrieved.Settle(connection_.sent_octets());
+  maildrop_->retrieved.AppendTo(request.mutable_retrieved_uids());
+  maildrop_->held->Close(std::move(request));
 }
 
 }  // namespace restante::pop3

@@ -48,6 +48,7 @@ absl::Status CheckDurations(const config::Pop3dConfig& config) {
       {"failed_login_delay", config.failed_login_delay(), absl::ZeroDuration(),
        absl::Minutes(1)},
       {"drain_time", config.drain_time(), absl::ZeroDuration(), kDay},
+      {"lock_wait", config.lock_wait(), absl::ZeroDuration(), absl::Minutes(1)},
       {"storage_wait", config.storage_wait(), absl::ZeroDuration(), absl::Minutes(5)},
       {"storage_timeout", config.storage_timeout(), absl::Milliseconds(100), absl::Minutes(5)},
       {"keepalive.idle", config.keepalive().idle(), absl::ZeroDuration(), kDay},
@@ -68,7 +69,10 @@ config::Pop3dConfig DefaultConfig() {
   config.mutable_storage()->set_address("127.0.0.1:9143");
   config.set_implementation(settings.implementation);
   config.set_max_failed_logins(settings.max_failed_logins);
+  config.set_max_bad_commands_before_login(settings.max_bad_commands_before_login);
+  config.set_max_bad_commands(settings.max_bad_commands);
   config.set_max_connections(settings.max_connections);
+  config.set_preferred_language(std::string(TagOf(settings.preferred_language)));
   const auto set = [](google::protobuf::Duration* duration, TimeSpan value) {
     *duration = ToProto(absl::FromChrono(value));
   };
@@ -76,6 +80,7 @@ config::Pop3dConfig DefaultConfig() {
   set(config.mutable_transaction_timeout(), settings.transaction_timeout);
   set(config.mutable_failed_login_delay(), settings.failed_login_delay);
   set(config.mutable_drain_time(), settings.drain_time);
+  set(config.mutable_lock_wait(), settings.lock_wait);
   set(config.mutable_storage_wait(), settings.link.link_wait);
   set(config.mutable_storage_timeout(), settings.link.operation_timeout);
   set(config.mutable_keepalive()->mutable_idle(), settings.keepalive.idle);
@@ -109,6 +114,16 @@ absl::Status CheckConfig(const config::Pop3dConfig& config) {
   if (config.max_failed_logins() == 0) {
     return ConfigError("max_failed_logins", "must be at least 1");
   }
+  if (config.max_bad_commands_before_login() == 0) {
+    return ConfigError("max_bad_commands_before_login", "must be at least 1");
+  }
+  if (config.max_bad_commands() == 0) {
+    return ConfigError("max_bad_commands", "must be at least 1");
+  }
+  if (!FindLanguage(config.preferred_language(), Language::kDefault).has_value() ||
+      config.preferred_language() == "*") {
+    return ConfigError("preferred_language", "must be en, it or i-default");
+  }
   if (config.max_connections() == 0) {
     return ConfigError("max_connections", "must be at least 1");
   }
@@ -132,7 +147,14 @@ Settings SettingsFrom(const config::Pop3dConfig& config) {
   settings.transaction_timeout = ToTimeSpan(config.transaction_timeout());
   settings.failed_login_delay = ToTimeSpan(config.failed_login_delay());
   settings.max_failed_logins = config.max_failed_logins();
+  settings.max_bad_commands_before_login = config.max_bad_commands_before_login();
+  settings.max_bad_commands = config.max_bad_commands();
   settings.max_connections = config.max_connections();
+  settings.preferred_language =
+      FindLanguage(config.preferred_language(), settings.preferred_language)
+          .value_or(settings.preferred_language);
+  settings.lock_wait = ToTimeSpan(config.lock_wait());
+  settings.take_over = config.take_over();
   settings.drain_time = ToTimeSpan(config.drain_time());
   const auto seconds = [](const google::protobuf::Duration& duration) {
     return std::chrono::duration_cast<std::chrono::seconds>(ToTimeSpan(duration));

@@ -11,6 +11,7 @@
 #include "common/net.h"
 #include "pop3d/config.pb.h"
 #include "pop3d/deadlines.h"
+#include "pop3d/languages.h"
 #include "pop3d/link_port.h"
 
 namespace restante::pop3 {
@@ -25,10 +26,18 @@ struct Settings {
   bool allow_cleartext_passwords = false;
   // Empty: CAPA doesn't say.
   std::string implementation = "Restante";
+  // What `LANG *` chooses.
+  Language preferred_language = Language::kEnglish;
+  // How long a login waits for a maildrop in use, and whether it then takes it over.
+  TimeSpan lock_wait{0};
+  bool take_over = false;
   TimeSpan authorization_timeout = std::chrono::seconds(60);
   TimeSpan transaction_timeout = std::chrono::minutes(10);
   TimeSpan failed_login_delay = std::chrono::seconds(2);
   uint32_t max_failed_logins = 3;
+  // Of commands refused one after the other.
+  uint32_t max_bad_commands_before_login = 20;
+  uint32_t max_bad_commands = 100;
   uint32_t max_connections = 10'000;
   TimeSpan drain_time = std::chrono::seconds(10);
   Keepalive keepalive;

@@ -57,6 +57,9 @@ void StorageLink::Connect() {
 }
 
 void StorageLink::OnResults(v1::ExchangeResponse& response) {
+  if (response.has_announcement()) {
+    for (const auto& port : ports_) port->PostAnnouncement(response.announcement());
+  }
   for (v1::Result& result : *response.mutable_results()) {
     const uint64_t port = LinkPort::PortOf(result.id());
     if (port == 0) {

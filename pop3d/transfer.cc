@@ -85,7 +85,7 @@ asio::awaitable<Transfer::Result> Transfer::Send(Message message) {
 
   std::string& output = connection_.output();
   if (whole) {
-    absl::StrAppend(&output, "+OK ", message.octets, " octets\r\n");
+    absl::StrAppend(&output, "+OK ", message.octets, " ", message.octets_word, "\r\n");
   } else {
     output.append("+OK\r\n");
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "asio/awaitable.hpp"
 #include "pop3d/body_stream.h"
 #include "pop3d/connection.h"
@@ -38,6 +39,8 @@ class Transfer {
     // As the list has them.
     uint64_t octets = 0;
     bool has_dot_line = true;
+    // The word for octets in the client's language; a constant.
+    absl::string_view octets_word = "octets";
   };
 
   struct Result {

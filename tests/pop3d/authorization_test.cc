@@ -198,7 +198,7 @@ TEST_F(AuthorizationTest, RefusesPasswordsInTheClearUnlessTheOperatorAllowsThem)
   options_.settings.allow_cleartext_passwords = false;
   auto client = Greeted();
   const std::string capabilities = client->MultiLine("CAPA");
-  EXPECT_THAT(capabilities, Not(HasSubstr("USER")));
+  EXPECT_THAT(capabilities, Not(HasSubstr("\r\nUSER")));
   EXPECT_THAT(capabilities, Not(HasSubstr("SASL")));
   EXPECT_THAT(client->Command("USER user"), AllOf(StartsWith("-ERR "), HasSubstr("TLS")));
   EXPECT_THAT(client->Command("PASS secret"), AllOf(StartsWith("-ERR "), HasSubstr("TLS")));

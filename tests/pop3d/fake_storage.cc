@@ -50,7 +50,8 @@ class FakeStorage::MaildropFake final : public v1::MaildropService::Service {
     while (stream->Read(&request)) {
       v1::ExchangeResponse response;
       const bool answer = Carry(request, &response);
-      if (answer && response.results_size() != 0) stream->Write(response);
+      const bool worth = response.results_size() != 0 || response.has_announcement();
+      if (answer && worth) stream->Write(response);
       if (!answer) break;
     }
     absl::MutexLock lock(&storage_.mutex_);
@@ -67,6 +68,10 @@ class FakeStorage::MaildropFake final : public v1::MaildropService::Service {
       return !storage_.hold_ || storage_.stopping_;
     };
     storage_.mutex_.Await(absl::Condition(&free));
+    if (storage_.announce_) {
+      *response->mutable_announcement() = storage_.announcement_;
+      storage_.announce_ = false;
+    }
     for (const v1::Operation& operation : request.operations()) {
       v1::Result result = storage_.Execute(operation);
       if (operation.has_commit() && storage_.lose_commit_answer_) {
@@ -267,6 +272,7 @@ v1::Result FakeStorage::Execute(const v1::Operation& operation) {
       status = MakeError(v1::ERROR_REASON_BAD_TOKEN, "no token");
     } else {
       ++closes_;
+      last_close_ = operation.close();
       Account* account = AccountOf(operation.close().session_token());
       if (account != nullptr) account->session.clear();
     }
@@ -285,13 +291,18 @@ absl::Status FakeStorage::Login(const v1::LoginRequest& request, v1::LoginRespon
     return MakeError(v1::ERROR_REASON_BAD_CREDENTIALS, "no");
   }
   Account& account = found->second;
-  if (!account.session.empty()) return MakeError(v1::ERROR_REASON_IN_USE, "in use");
+  if (!account.session.empty() && !request.options().take_over()) {
+    return MakeError(v1::ERROR_REASON_IN_USE, "in use");
+  }
   account.session = absl::StrCat("session-", ++session_count_);
   attached_.insert(account.session);
   readable_.insert(account.session);
   v1::MaildropSession& session = *response->mutable_session();
   session.set_session_token(account.session);
   session.set_address(request.address());
+  if (session_announcement_.has_value()) {
+    *session.mutable_announcement() = *session_announcement_;
+  }
   if (account.giant_count != 0) {
     const uint32_t gaps =
         account.giant_gap == 0 ? 0 : (account.giant_count - 1) / (account.giant_gap - 1);
@@ -396,6 +407,17 @@ bool FakeStorage::WaitFor(const std::function<bool()>& condition) {
       absl::Condition(
           +[](const std::function<bool()>* c) { return (*c)(); }, &condition),
       kPatience);
+}
+
+void FakeStorage::Announce(const v1::Pop3Announcement& announcement) {
+  absl::MutexLock lock(&mutex_);
+  announcement_ = announcement;
+  announce_ = true;
+}
+
+void FakeStorage::AnnounceToSessions(const v1::Pop3Announcement& announcement) {
+  absl::MutexLock lock(&mutex_);
+  session_announcement_ = announcement;
 }
 
 void FakeStorage::AnswerLoginsWith(absl::Status status) {
@@ -518,6 +540,11 @@ v1::LoginRequest FakeStorage::last_login() {
 v1::CommitRequest FakeStorage::last_commit() {
   absl::MutexLock lock(&mutex_);
   return last_commit_;
+}
+
+v1::CloseRequest FakeStorage::last_close() {
+  absl::MutexLock lock(&mutex_);
+  return last_close_;
 }
 
 int FakeStorage::frames_sent() {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -52,6 +53,10 @@ class FakeStorage {
   // Sessions are forgotten: their leases have run out.
   void ForgetSessions();
 
+  // What CAPA is to say before login (with the next answer), and of every session.
+  void Announce(const v1::Pop3Announcement& announcement);
+  void AnnounceToSessions(const v1::Pop3Announcement& announcement);
+
   // What goes wrong next.
   void AnswerLoginsWith(absl::Status status);  // OK: as usual
   void AnswerCommitsWith(absl::Status status);
@@ -87,6 +92,7 @@ class FakeStorage {
   std::vector<v1::ReadRequest> reads();
   v1::LoginRequest last_login();
   v1::CommitRequest last_commit();
+  v1::CloseRequest last_close();
   // Frames that all Read calls have handed over to gRPC.
   int frames_sent();
 
@@ -152,6 +158,10 @@ class FakeStorage {
   std::vector<v1::ReadRequest> reads_ ABSL_GUARDED_BY(mutex_);
   v1::LoginRequest last_login_ ABSL_GUARDED_BY(mutex_);
   v1::CommitRequest last_commit_ ABSL_GUARDED_BY(mutex_);
+  v1::CloseRequest last_close_ ABSL_GUARDED_BY(mutex_);
+  v1::Pop3Announcement announcement_ ABSL_GUARDED_BY(mutex_);
+  bool announce_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<v1::Pop3Announcement> session_announcement_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace restante::pop3

@@ -7,9 +7,9 @@
 namespace restante::pop3 {
 namespace {
 
-std::string ErrorFor(const absl::Status& status) {
+std::string ErrorFor(const absl::Status& status, Language language = Language::kDefault) {
   std::string reply;
-  AppendError(status, &reply);
+  AppendError(status, language, &reply);
   return reply;
 }
 
@@ -29,6 +29,11 @@ TEST(RepliesTest, TellErrorsByTheirCodesAndNothingOfTheirMessages) {
             "-ERR [AUTH] Authentication failed.\r\n");
   EXPECT_EQ(ErrorFor(absl::UnavailableError("secret")),
             "-ERR [SYS/TEMP] Temporary failure, please try again later.\r\n");
+}
+
+TEST(RepliesTest, KeepTheCodeOfAnErrorInEveryLanguage) {
+  EXPECT_EQ(ErrorFor(MakeError(v1::ERROR_REASON_IN_USE, "secret"), Language::kItalian),
+            "-ERR [IN-USE] Casella bloccata da un'altra sessione.\r\n");
 }
 
 }  // namespace

@@ -43,6 +43,11 @@ TEST(SettingsTest, NamesTheKeyThatIsWrong) {
       {"threads: 256", "threads"},
       {"max_failed_logins: 0", "max_failed_logins"},
       {"max_connections: 0", "max_connections"},
+      {"max_bad_commands_before_login: 0", "max_bad_commands_before_login"},
+      {"max_bad_commands: 0", "max_bad_commands"},
+      {"preferred_language: de", "preferred_language"},
+      {"preferred_language: '*'", "preferred_language"},
+      {"lock_wait: 61s", "lock_wait"},
       {"implementation: \"two\\nlines\"", "implementation"},
       {"keepalive: {probes: 0}", "keepalive.probes"},
       {"keepalive: {interval: 0s}", "keepalive.interval"},
@@ -63,6 +68,8 @@ TEST(SettingsTest, CarriesEveryValueOver) {
                         "authorization_timeout: 30s, transaction_timeout: 20m, "
                         "failed_login_delay: 250ms, max_failed_logins: 5, max_connections: 7, "
                         "drain_time: 1s, storage_wait: 1s, storage_timeout: 2s, "
+                        "lock_wait: 5s, take_over: true, preferred_language: it, "
+                        "max_bad_commands_before_login: 3, max_bad_commands: 4, "
                         "keepalive: {idle: 10s, interval: 5s, probes: 2}}",
                         "test", &config)
                   .ok());
@@ -77,6 +84,11 @@ TEST(SettingsTest, CarriesEveryValueOver) {
   EXPECT_EQ(settings.drain_time, std::chrono::seconds(1));
   EXPECT_EQ(settings.link.link_wait, std::chrono::seconds(1));
   EXPECT_EQ(settings.link.operation_timeout, std::chrono::seconds(2));
+  EXPECT_EQ(settings.lock_wait, std::chrono::seconds(5));
+  EXPECT_TRUE(settings.take_over);
+  EXPECT_EQ(settings.preferred_language, Language::kItalian);
+  EXPECT_EQ(settings.max_bad_commands_before_login, 3u);
+  EXPECT_EQ(settings.max_bad_commands, 4u);
   EXPECT_EQ(settings.keepalive.idle, std::chrono::seconds(10));
   EXPECT_EQ(settings.keepalive.interval, std::chrono::seconds(5));
   EXPECT_EQ(settings.keepalive.probes, 2);

@@ -1,4 +1,4 @@
-#include "pop3d/deletion_marks.h"
+#include "pop3d/message_marks.h"
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,8 @@
 namespace restante::pop3 {
 namespace {
 
-TEST(DeletionMarksTest, CountsWhatIsMarked) {
-  DeletionMarks marks;
+TEST(MessageMarksTest, CountsWhatIsMarked) {
+  MessageMarks marks;
   EXPECT_TRUE(marks.empty());
   EXPECT_TRUE(marks.Add(3, 30, 100));
   EXPECT_TRUE(marks.Add(1, 10, 20));
@@ -26,8 +26,8 @@ TEST(DeletionMarksTest, CountsWhatIsMarked) {
   EXPECT_FALSE(marks.Contains(1));
 }
 
-TEST(DeletionMarksTest, KeepsAMillionMarksInOrderAsOneRun) {
-  DeletionMarks marks;
+TEST(MessageMarksTest, KeepsAMillionMarksInOrderAsOneRun) {
+  MessageMarks marks;
   for (uint32_t number = 1; number <= 1'000'000; ++number) marks.Add(number, number * 2, 1);
   EXPECT_EQ(marks.run_count(), 1u);
   ASSERT_EQ(marks.UidRuns().size(), 1u);
@@ -35,13 +35,13 @@ TEST(DeletionMarksTest, KeepsAMillionMarksInOrderAsOneRun) {
   EXPECT_EQ(marks.UidRuns()[0].last, 2'000'000u);
 }
 
-TEST(DeletionMarksTest, JoinsRunsInWhateverOrderTheyGrow) {
+TEST(MessageMarksTest, JoinsRunsInWhateverOrderTheyGrow) {
   constexpr uint32_t kCount = 500;
   std::vector<uint32_t> order(kCount);
   std::iota(order.begin(), order.end(), 1);
   std::mt19937 random(7);
   std::shuffle(order.begin(), order.end(), random);
-  DeletionMarks marks;
+  MessageMarks marks;
   std::set<uint32_t> model;
   for (const uint32_t number : order) {
     ASSERT_FALSE(marks.Contains(number));
@@ -56,14 +56,13 @@ TEST(DeletionMarksTest, JoinsRunsInWhateverOrderTheyGrow) {
   EXPECT_EQ(marks.run_count(), 1u);
 }
 
-TEST(DeletionMarksTest, RefusesMoreRunsThanItMayKeepAndGoesOnWithThose) {
-  DeletionMarks marks;
-  for (uint32_t i = 0; i < DeletionMarks::kMaxRuns; ++i)
-    ASSERT_TRUE(marks.Add(2 * i + 1, i, 1));
-  const auto next = static_cast<uint32_t>(2 * DeletionMarks::kMaxRuns + 1);
+TEST(MessageMarksTest, RefusesMoreRunsThanItMayKeepAndGoesOnWithThose) {
+  MessageMarks marks;
+  for (uint32_t i = 0; i < MessageMarks::kMaxRuns; ++i) ASSERT_TRUE(marks.Add(2 * i + 1, i, 1));
+  const auto next = static_cast<uint32_t>(2 * MessageMarks::kMaxRuns + 1);
   EXPECT_FALSE(marks.Add(next, 1, 1));
   EXPECT_FALSE(marks.Contains(next));
-  EXPECT_EQ(marks.count(), DeletionMarks::kMaxRuns);
+  EXPECT_EQ(marks.count(), MessageMarks::kMaxRuns);
   EXPECT_TRUE(marks.Add(2, 1, 1));
 }
 

@@ -1,16 +1,16 @@
-#include "pop3d/deletion_marks.h"
+#include "pop3d/message_marks.h"
 
 #include <iterator>
 
 namespace restante::pop3 {
 
-bool DeletionMarks::Contains(uint32_t number) const {
+bool MessageMarks::Contains(uint32_t number) const {
   auto after = runs_.upper_bound(number);
   if (after == runs_.begin()) return false;
   return std::prev(after)->second.last >= number;
 }
 
-bool DeletionMarks::Add(uint32_t number, uint32_t uid, uint64_t octets) {
+bool MessageMarks::Add(uint32_t number, uint32_t uid, uint64_t octets) {
   const auto after = runs_.upper_bound(number);
   const bool joins_after = after != runs_.end() && after->first == number + 1;
   const auto before = after == runs_.begin() ? runs_.end() : std::prev(after);
@@ -32,13 +32,13 @@ bool DeletionMarks::Add(uint32_t number, uint32_t uid, uint64_t octets) {
   return true;
 }
 
-void DeletionMarks::Clear() {
+void MessageMarks::Clear() {
   runs_.clear();
   count_ = 0;
   octets_ = 0;
 }
 
-std::vector<UidRun> DeletionMarks::UidRuns() const {
+std::vector<UidRun> MessageMarks::UidRuns() const {
   std::vector<UidRun> uids;
   uids.reserve(runs_.size());
   for (const auto& [first, run] : runs_) uids.push_back(run.uids);

@@ -1,5 +1,6 @@
-// Which messages of a session DELE has marked, as runs of message numbers: a
-// client that empties its maildrop in order costs one run, however large it is.
+// Messages of a session that are marked, to be deleted or as retrieved, as runs of
+// message numbers: a client that takes its maildrop in order costs one run, however
+// large it is.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +17,14 @@ struct UidRun {
   uint32_t last = 0;
 };
 
-class DeletionMarks {
+class MessageMarks {
  public:
   // The most runs kept, about 2 MiB.
   static constexpr size_t kMaxRuns = 100'000;
 
   bool Contains(uint32_t number) const;
 
-  // Marks a message that isn't marked. False if that would need too many runs.
+  // Marks a message, which isn't marked yet. False if that would need too many runs.
   bool Add(uint32_t number, uint32_t uid, uint64_t octets);
   void Clear();
 

@@ -1,0 +1,75 @@
+// AUTH: RFC 5034; PLAIN by RFC 4616.
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "pop3d/replies.h"
+#include "pop3d/sasl_plain.h"
+#include "pop3d/session.h"
+
+namespace restante::pop3 {
+
+asio::awaitable<void> Session::Auth(std::string argument) {
+  user_.clear();
+  if (argument.empty()) {
+    Ok(Text::kMechanisms);
+    AppendMechanisms(Capabilities(), "", "\r\n", &out());
+    AppendEnd(&out());
+    co_return;
+  }
+  const size_t space = argument.find(' ');
+  const absl::string_view mechanism = absl::string_view(argument).substr(0, space);
+  if (!absl::EqualsIgnoreCase(mechanism, "PLAIN")) {
+    Refuse(Text::kUnknownMechanism);
+    co_return;
+  }
+  if (!PasswordsAllowed()) {
+    Refuse(Text::kNeedsTls);
+    co_return;
+  }
+  std::optional<std::string> response;
+  if (space != argument.npos) {
+    response = argument.substr(space + 1);
+    // An initial response of no octets at all (RFC 5034, section 4).
+    if (*response == "=") response->clear();
+  } else {
+    response = co_await SaslResponse();
+    if (!response.has_value()) co_return;
+  }
+  if (response->size() > kSaslResponseOctets) {
+    Refuse(Text::kResponseTooLong);
+    co_return;
+  }
+  co_await AuthPlain(*std::move(response));
+}
+
+asio::awaitable<std::optional<std::string>> Session::SaslResponse() {
+  // The challenge is empty, and still has its space.
+  out().append("+ \r\n");
+  const std::optional<Line> line = co_await NextLine(LineLimit::kSaslResponse);
+  if (!line.has_value()) co_return std::nullopt;
+  if (line->kind == Line::Kind::kTooLong) {
+    Refuse(Text::kResponseTooLong);
+    co_return std::nullopt;
+  }
+  if (line->text == "*") {
+    Refuse(Text::kCancelled);
+    co_return std::nullopt;
+  }
+  co_return std::string(line->text);
+}
+
+asio::awaitable<void> Session::AuthPlain(std::string response) {
+  absl::StatusOr<PlainCredentials> credentials = ParsePlain(response);
+  if (absl::IsPermissionDenied(credentials.status())) {
+    Fail(kAuthCode, Text::kOtherUser);
+  } else if (!credentials.ok()) {
+    Refuse(Text::kNotPlain);
+  } else {
+    v1::LoginRequest request;
+    request.set_address(std::move(credentials->user));
+    request.set_password(std::move(credentials->password));
+    co_await LogIn(std::move(request), "PLAIN");
+  }
+}
+
+}  // namespace restante::pop3
