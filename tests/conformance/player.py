@@ -2,25 +2,15 @@
 server has to be is in servers.py.
 """
 
-import base64
-import re
 import time
 
 import dialogue
 import letters
-from wire import Failure, Wire
+from scene import Scene, Skipped, seconds, shown
+from wire import Failure
 
 # A lock may outlive a client that vanished for so long.
 LOCK_SECONDS = 6
-FIRST = "first"
-
-VARIABLE = re.compile(r"\{([a-z][a-z0-9_ /.-]*)\}")
-REPEAT = re.compile(r"\{([^{}*]+)\*(\d+)\}")
-BASE64 = re.compile(r"\{b64 ([^{}]*)\}")
-
-
-class Skipped(Exception):
-    """The server under test has no part that the case needs."""
 
 
 def needs_met(case, server):
@@ -49,22 +39,7 @@ def play(case, server, patience=10):
         player.end()
 
 
-class Player:
-    def __init__(self, case, server, account, patience):
-        self.case = case
-        self.server = server
-        self.user, self.password = account
-        self.patience = patience
-        self.values = {"user": self.user, "password": self.password,
-                       "capitals": self.user.upper()}
-        self.blocks = {}
-        self.wires = {}
-        self.current = FIRST
-        self.segments_before = {}
-        self.said = []
-
-    # Running -------------------------------------------------------------------
-
+class Player(Scene):
     def run(self):
         steps = self.case.steps
         at = 0
@@ -92,126 +67,42 @@ class Player:
                 raise Failure("%s:%d: at the end there is more on '%s': %r%s" % (
                     self.case.path, self.case.line, name, more, self.transcript()))
 
-    def transcript(self):
-        return "".join("\n    | " + line for line in self.said[-8:])
-
-    def end(self):
-        for wire in self.wires.values():
-            wire.close()
-
     def step(self, step):
-        verb, text = step.verb, step.text
-        plain = {"C:": self.say, "C>": self.send, "drip:": self.drip, "S:": self.expect_words,
-                 "S=": self.expect_exactly, "S~": self.expect_pattern, "body": self.body,
-                 "top": self.top, "block": self.block, "has": self.has, "lacks": self.lacks,
-                 "same": self.same, "open": self.open, "on": self.switch, "closed": self.closed,
-                 "starttls": self.starttls, "ends": self.ends, "deliver": self.deliver, "left": self.left,
-                 "segments": self.segments, "replies": self.replies, "bodies": self.bodies,
-                 "log": self.log_in}
-        if verb in plain:
-            plain[verb](text)
-        elif verb == "close":
-            self.wires.pop(self.current).close()
-        elif verb == "reset":
-            self.wires.pop(self.current).reset()
-        elif verb in ("gone", "injected"):
-            getattr(self, verb)()
-        elif verb == "shutdown":
-            self.wire().shut_down()
-        elif verb == "quit":
-            self.say("QUIT")
-            self.expect_words("+OK")
-            self.closed()
-        elif verb == "pause":
-            time.sleep(seconds(text))
-        elif verb == "silent":
-            self.wire().silent(seconds(text))
-        elif verb == "storage":
-            self.server.storage(text)
+        with_text = {
+            "C:": self.say, "C>": self.send, "drip:": self.drip, "open": self.open,
+            "on": self.switch, "starttls": self.starttls, "deliver": self.deliver,
+            "log": self.log_in, "pause": lambda text: time.sleep(seconds(text)),
+            "storage": self.server.storage,
+            "S:": self.expect_words, "S=": self.expect_exactly, "S~": self.expect_pattern,
+            "body": self.body, "top": self.top, "replies": self.replies,
+            "bodies": self.bodies, "block": self.block, "has": self.has,
+            "lacks": self.lacks, "same": self.same, "ends": self.ends,
+            "silent": lambda text: self.wire().silent(seconds(text)),
+            "segments": self.segments, "left": self.left,
+        }
+        bare = {
+            "close": lambda: self.wires.pop(self.current).close(),
+            "reset": lambda: self.wires.pop(self.current).reset(),
+            "shutdown": lambda: self.wire().shut_down(),
+            "quit": self.quit, "closed": self.closed, "gone": self.gone,
+            "injected": self.injected,
+        }
+        if step.verb in with_text:
+            with_text[step.verb](step.text)
+        else:
+            bare[step.verb]()
 
-    def wire(self):
+    def log_in(self, text):
+        """in: opens a connection where none is, and reads the greeting."""
+        if text != "in":
+            raise dialogue.Mistake("%s: 'log' is followed by 'in'" % self.case.id)
         if self.current not in self.wires:
-            raise dialogue.Mistake("%s: connection '%s' isn't open" % (self.case.id, self.current))
-        return self.wires[self.current]
-
-    # What texts stand for --------------------------------------------------------
-
-    def value(self, name):
-        word, _, rest = name.partition(" ")
-        if name == "other" and name not in self.values:
-            self.values[name] = self.server.account("plain")[0]
-        if name in self.values:
-            return self.values[name]
-        if word in ("size", "total"):
-            return str(sum(len(self.stored(message)) for message in rest.split()))
-        raise dialogue.Mistake("%s: nothing is known of {%s}" % (self.case.id, name))
-
-    def stored(self, name):
-        return letters.after_ingest(letters.octets_of(self.case, name))
-
-    def octets(self, text):
-        text = VARIABLE.sub(lambda m: self.value(m[1]).replace("\\", "\\\\"), text)
-        text = REPEAT.sub(lambda m: m[1] * int(m[2]), text)
-        text = BASE64.sub(
-            lambda m: base64.b64encode(dialogue.unescaped(m[1])).decode(), text)
-        return dialogue.unescaped(text)
-
-    def pattern(self, text):
-        text = VARIABLE.sub(lambda m: re.escape(self.value(m[1])), text)
-        return re.compile(text.encode() + rb"\Z", re.DOTALL)
-
-    # Client ------------------------------------------------------------------------
-
-    def say(self, text):
-        self.send(text, b"\r\n")
-
-    def send(self, text, end=b""):
-        octets = self.octets(text) + end
-        self.said.append("C: %s" % shown(octets))
-        wire = self.wire()
-        self.segments_before[self.current] = wire.data_segments()
-        wire.send(octets)
-
-    def drip(self, text):
-        """A line, an octet a segment."""
-        octets = self.octets(text) + b"\r\n"
-        self.said.append("C: %s" % shown(octets))
-        for octet in octets:
-            self.wire().send(bytes([octet]))
-            time.sleep(0.002)
-
-    def open(self, text):
-        """[tls|strict|fragile|…] [as NAME]"""
-        words = text.split()
-        endpoint = words.pop(0) if words and words[0] != "as" else "pop3"
-        endpoint, _, in_the_clear = endpoint.partition("-in-the-")
-        self.current = words[1] if words else FIRST
-        if self.current in self.wires:
-            self.wires.pop(self.current).close()
-        if endpoint not in self.server.endpoints:
-            raise Skipped("no endpoint '%s'" % endpoint)
-        address, tls = self.server.endpoints[endpoint]
-        self.said.append("-- %s: connected to %s" % (self.current, endpoint))
-        self.wires[self.current] = Wire(
-            address, tls and not in_the_clear, self.patience)
-
-    def switch(self, name):
-        self.current = name
-        self.wire()
-
-    def starttls(self, text):
-        """[with TLS 1.N] [refused]"""
-        version = re.fullmatch(r"(with TLS 1\.(\d))?( ?refused)?", text)
-        if not version:
-            raise dialogue.Mistake("%s: starttls %s" % (self.case.id, text))
-        try:
-            self.wire().start_tls(version[2])
-        except Failure:
-            if version[3]:
-                return
-            raise
-        if version[3]:
-            raise Failure("the handshake was made")
+            self.open("as " + self.current)
+        if not self.wire().greeted:
+            self.expect_words("+OK")
+        for line in ("USER {user}", "PASS {password}"):
+            self.say(line)
+            self.expect_words("+OK")
 
     def injected(self):
         """Behind STLS there were octets in the clear. The server may refuse, break the
@@ -227,24 +118,7 @@ class Player:
         self.expect_words("+OK")
         self.unstuffed()
 
-    def log_in(self, text):
-        """in [as USER]: opens a connection where none is, and reads the greeting."""
-        if text != "in":
-            raise dialogue.Mistake("%s: 'log' is followed by 'in'" % self.case.id)
-        if self.current not in self.wires:
-            self.open("as " + self.current)
-        if not self.wire().greeted:
-            self.expect_words("+OK")
-        for line in ("USER {user}", "PASS {password}"):
-            self.say(line)
-            self.expect_words("+OK")
-
-    def deliver(self, text):
-        """A message arrives; 'NAME smtputf8' as one whose header is UTF-8."""
-        name, _, kind = text.partition(":")
-        self.server.deliver(self.user, letters.octets_of(self.case, name), kind)
-
-    # Server ------------------------------------------------------------------------
+    # What the server has to do -----------------------------------------------------
 
     def first_line(self):
         wire = self.wire()
@@ -367,7 +241,12 @@ class Player:
         if one != other:
             raise Failure("%s is not %s" % (shown(b"; ".join(one)), shown(b"; ".join(other))))
 
-    def closed(self, _=""):
+    def quit(self):
+        self.say("QUIT")
+        self.expect_words("+OK")
+        self.closed()
+
+    def closed(self):
         self.wire().ended()
         self.wires.pop(self.current).close()
 
@@ -411,14 +290,4 @@ class Player:
             self.say("RETR %d" % number)
             self.expect_words("+OK")
             self.body(name)
-        self.step(dialogue.Step(0, "quit", ""))
-
-
-def seconds(text):
-    number, unit = text.split()
-    return float(number) * {"ms": 0.001, "s": 1, "min": 60}[unit]
-
-
-def shown(octets):
-    text = repr(octets)[2:-1]
-    return text if len(text) < 160 else "%s… (%d octets)" % (text[:150], len(octets))
+        self.quit()
