@@ -1,6 +1,7 @@
 #include "pop3d/capabilities.h"
 
 #include "absl/strings/str_cat.h"
+#include "pop3d/faults.h"
 #include "pop3d/replies.h"
 
 namespace restante::pop3 {
@@ -31,15 +32,18 @@ void AppendMechanisms(const CapabilityState& state, absl::string_view before,
 void AppendCapabilities(const Settings& settings, const CapabilityState& state,
                         std::string* out) {
   AppendOk(TextIn(state.language, Text::kCapabilities), out);
-  if (state.stls) out->append("STLS\r\n");
+  if (state.stls || On(Fault::kCapaListsStlsUnderTls)) out->append("STLS\r\n");
   // RFC 2449, section 6.3, and RFC 5034, section 6.
-  if (state.passwords) out->append("USER\r\n");
+  if (state.passwords && !(state.logged_in && On(Fault::kCapaDiffersByState))) {
+    out->append("USER\r\n");
+  }
   if (state.passwords || state.certificate) {
     out->append("SASL");
     AppendMechanisms(state, " ", "", out);
     out->append("\r\n");
   }
-  out->append("TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");
+  if (state.logged_in || !On(Fault::kCapaLacksTopBeforeLogin)) out->append("TOP\r\nUIDL\r\n");
+  out->append("RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");
   // RFC 6856, sections 2 and 3.
   out->append("UTF8 USER\r\nLANG\r\n");
   AppendPolicy(state, out);

@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "pop3d/faults.h"
 
 namespace restante::pop3 {
 namespace {
@@ -21,12 +22,15 @@ constexpr Keyword kKeywords[] = {
 
 Verb VerbOf(absl::string_view keyword) {
   for (const Keyword& known : kKeywords) {
+    if (On(Fault::kKeywordsInCapitalsOnly) && keyword != known.name) continue;
     if (absl::EqualsIgnoreCase(keyword, known.name)) return known.verb;
   }
   return Verb::kUnknown;
 }
 
 std::optional<uint64_t> ParseDigits(absl::string_view text) {
+  if (On(Fault::kMoreArgumentsArePassedOver)) text = text.substr(0, text.find(' '));
+  if (On(Fault::kSignedNumbers) && !text.empty() && text[0] == '+') text.remove_prefix(1);
   // SimpleAtoi takes signs and spaces as well.
   if (text.empty() || text.find_first_not_of("0123456789") != text.npos) return std::nullopt;
   uint64_t number = 0;
@@ -41,7 +45,7 @@ Command ParseCommand(absl::string_view line) {
   Command command{VerbOf(line.substr(0, space)), {}};
   if (space == line.npos) return command;
   command.argument = line.substr(space + 1);
-  if (command.verb != Verb::kPass) {
+  if (command.verb != Verb::kPass || On(Fault::kPassTrimsSpaces)) {
     while (!command.argument.empty() && command.argument.back() == ' ') {
       command.argument.remove_suffix(1);
     }
@@ -56,6 +60,8 @@ std::optional<absl::string_view> OneArgument(absl::string_view argument) {
 
 std::optional<uint32_t> ParseMessageNumber(absl::string_view argument) {
   const std::optional<uint64_t> number = ParseDigits(argument);
+  if (On(Fault::kNumberZeroIsOne) && number == uint64_t{0}) return 1;
+  if (On(Fault::kNumbersWrap) && number.has_value()) return static_cast<uint32_t>(*number);
   if (!number.has_value() || *number == 0 || *number > UINT32_MAX) return std::nullopt;
   return static_cast<uint32_t>(*number);
 }

@@ -1,5 +1,7 @@
 #include "pop3d/dot_stuffer.h"
 
+#include "pop3d/faults.h"
+
 namespace restante::pop3 {
 
 void DotStuffer::Append(absl::string_view octets, std::string* out) {
@@ -16,7 +18,7 @@ void DotStuffer::Append(absl::string_view octets, std::string* out) {
 void DotStuffer::Finish(std::string* out) {
   // A stored message ends in CRLF. If one ever didn't, the dot would be lost
   // inside its last line and the client would wait for ever.
-  if (!at_line_start_) out->append("\r\n");
+  if (!at_line_start_ || On(Fault::kExtraLineEnd)) out->append("\r\n");
   out->append(".\r\n");
   at_line_start_ = true;
 }

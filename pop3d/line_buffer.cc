@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/match.h"
+#include "pop3d/faults.h"
 
 namespace restante::pop3 {
 namespace {
@@ -72,8 +73,13 @@ Line LineBuffer::Next(LineLimit limit) {
       if (octets.size() >= LimitFor(limit)) {
         begin_ = end_;
         scanned_ = 0;
-        skipping_ = true;
+        skipping_ = !On(Fault::kLongLineRunsItsEnd);
         return {Line::Kind::kTooLong, {}};
+      }
+      if (On(Fault::kUnfinishedLineIsACommand) && !octets.empty()) {
+        begin_ = end_;
+        scanned_ = 0;
+        return {Line::Kind::kLine, octets};
       }
       scanned_ = octets.size();
       return {};

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "pop3d/faults.h"
 #include "pop3d/replies.h"
 #include "pop3d/session.h"
 
@@ -64,8 +65,10 @@ asio::awaitable<void> Session::TransactionCommand() {
 
 void Session::Stat() {
   const Maildrop& maildrop = *maildrop_;
-  AppendOk(absl::StrCat(maildrop.list.count() - maildrop.marks.count(), " ",
-                        maildrop.list.octets() - maildrop.marks.octets()),
+  const uint64_t marked = On(Fault::kStatCountsMarked) ? 0 : maildrop.marks.count();
+  AppendOk(absl::StrCat(maildrop.list.count() - marked, " ",
+                        maildrop.list.octets() - maildrop.marks.octets() +
+                            On(Fault::kStatOctetsOffByOne)),
            &out());
 }
 
@@ -86,7 +89,7 @@ asio::awaitable<void> Session::ListAll(Verb verb) {
   const uint64_t count = maildrop.list.count() - maildrop.marks.count();
   bool begun = false;
   for (uint32_t number = 1; number <= maildrop.list.count(); ++number) {
-    if (maildrop.marks.Contains(number)) continue;
+    if (maildrop.marks.Contains(number) && !On(Fault::kListShowsMarked)) continue;
     std::optional<MessageList::Row> row = maildrop.list.Cached(number);
     if (!row.has_value()) {
       const absl::StatusOr<MessageList::Row> fetched = co_await maildrop.list.Get(number);
@@ -106,9 +109,11 @@ asio::awaitable<void> Session::ListAll(Verb verb) {
     if (!begun) AppendOk(absl::StrCat(count, " ", TextIn(language_, Text::kMessages)), &out());
     begun = true;
     if (verb == Verb::kList) {
-      absl::StrAppend(&out(), number, " ", row->octets, "\r\n");
+      absl::StrAppend(&out(), number, " ", row->octets + On(Fault::kListOctetsOffByOne),
+                      "\r\n");
     } else {
-      absl::StrAppend(&out(), number, " ", row->uidl, "\r\n");
+      absl::StrAppend(&out(), number, " ", On(Fault::kUidlChanges) ? identity_.id : row->uidl,
+                      "\r\n");
     }
     if (out().size() >= Connection::kOutputOctets) {
       const bool flushed = co_await connection_.Flush();
@@ -130,7 +135,7 @@ asio::awaitable<void> Session::Dele(std::string argument) {
 }
 
 void Session::Rset() {
-  maildrop_->marks.Clear();
+  if (!On(Fault::kRsetKeepsMarks)) maildrop_->marks.Clear();
   AppendOk("", &out());
 }
 
@@ -140,7 +145,7 @@ asio::awaitable<std::optional<MessageList::Row>> Session::Find(std::optional<uin
     Refuse(Text::kNoSuchMessage);
     co_return std::nullopt;
   }
-  if (maildrop.marks.Contains(*number)) {
+  if (maildrop.marks.Contains(*number) && !On(Fault::kMarkedCanBeRetrieved)) {
     Refuse(Text::kMessageMarked);
     co_return std::nullopt;
   }

@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "pop3d/faults.h"
 #include "pop3d/replies.h"
 #include "pop3d/session.h"
 
@@ -26,7 +27,8 @@ std::optional<Wanted> ParseWanted(const Command& command) {
   }
   const std::optional<TopArguments> arguments = ParseTopArguments(command.argument);
   if (!arguments.has_value()) return std::nullopt;
-  return Wanted{arguments->number, true, arguments->lines};
+  const uint64_t less = On(Fault::kTopTakesOneLineLess) && arguments->lines > 0;
+  return Wanted{arguments->number, !On(Fault::kTopSendsWhole), arguments->lines - less};
 }
 
 }  // namespace
@@ -51,6 +53,7 @@ asio::awaitable<void> Session::Retrieve(Command command) {
   const Transfer::Message message{part, row->octets, row->has_dot_line,
                                   TextIn(language_, Text::kOctets)};
   const Transfer::Result result = co_await maildrop.transfer.Send(message);
+  if (On(Fault::kRetrMarks)) maildrop.marks.Add(row->number, row->uid, row->octets);
   switch (result.kind) {
     case Transfer::Result::Kind::kSent:
       (wanted->top ? counters_.top_messages : counters_.retr_messages) += 1;

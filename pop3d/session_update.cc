@@ -1,6 +1,7 @@
 // The UPDATE state: RFC 1939, section 6.
 #include <utility>
 
+#include "pop3d/faults.h"
 #include "pop3d/replies.h"
 #include "pop3d/session.h"
 
@@ -8,7 +9,7 @@ namespace restante::pop3 {
 
 asio::awaitable<void> Session::Update() {
   Maildrop& maildrop = *maildrop_;
-  if (maildrop.marks.empty()) {
+  if (maildrop.marks.empty() || On(Fault::kQuitDeletesNothing)) {
     // Nothing to wait for, but that what RETR has put into the output be sent and
     // count. The lock is freed before the client can come back.
     if (maildrop.retrieved.HasUnsent()) co_await connection_.Flush();
@@ -22,13 +23,16 @@ asio::awaitable<void> Session::Update() {
       range.set_first(run.first);
       range.set_last(run.last);
     }
+    if (On(Fault::kQuitAnswersFirst)) Ok(Text::kDeleted);
     // Replies to earlier commands needn't wait for the disk.
     co_await connection_.Flush();
     maildrop.retrieved.Settle(connection_.sent_octets());
     maildrop.retrieved.AppendTo(request.mutable_retrieved_uids());
     const absl::StatusOr<v1::CommitResponse> committed =
         co_await environment_.link.Commit(*maildrop.held, std::move(request));
-    if (committed.ok()) {
+    if (On(Fault::kQuitAnswersFirst)) {
+      CloseMaildrop();
+    } else if (committed.ok() || On(Fault::kQuitHidesFailure)) {
       counters_.deleted = maildrop.marks.count();
       Ok(Text::kDeleted);
     } else {

@@ -8,6 +8,7 @@
 #include "asio/use_awaitable.hpp"
 #include "common/errors.h"
 #include "common/grpc_status.h"
+#include "pop3d/faults.h"
 
 namespace restante::pop3 {
 namespace {
@@ -90,6 +91,7 @@ asio::awaitable<Transfer::Result> Transfer::Send(Message message) {
     output.append("+OK\r\n");
   }
   DotStuffer stuffer;
+  if (On(Fault::kFirstDotUnstuffed)) stuffer.Pass("inside a line");
   uint64_t octets = 0;
   while (true) {
     const absl::string_view data = piece_->data();
@@ -112,6 +114,7 @@ asio::awaitable<Transfer::Result> Transfer::Send(Message message) {
     }
     if (!flushed) co_return Cut(ClientGone());
     if (last) break;
+    if (On(Fault::kDotUnstuffedAtBorder)) stuffer.Pass("inside a line");
     status = co_await NextPiece();
     if (status.ok() && piece_->has_error()) status = FromRpcStatus(piece_->error());
     if (!status.ok()) co_return Cut(std::move(status));
