@@ -76,7 +76,8 @@ class Player(Scene):
             "S:": self.expect_words, "S=": self.expect_exactly, "S~": self.expect_pattern,
             "body": self.body, "top": self.top, "replies": self.replies,
             "bodies": self.bodies, "block": self.block, "has": self.has,
-            "lacks": self.lacks, "same": self.same, "ends": self.ends,
+            "lacks": self.lacks, "same": self.same, "octets": self.octets_of,
+            "ascii": self.ascii, "ends": self.ends,
             "silent": lambda text: self.wire().silent(seconds(text)),
             "segments": self.segments, "left": self.left,
         }
@@ -240,6 +241,21 @@ class Player(Scene):
             for name in names.split()]
         if one != other:
             raise Failure("%s is not %s" % (shown(b"; ".join(one)), shown(b"; ".join(other))))
+
+    def octets_of(self, text):
+        """BLOCK N: as many, CRLFs counted."""
+        name, _, wanted = text.partition(" ")
+        count = sum(len(line) + 2 for line in self.blocks[name])
+        if count != int(self.octets(wanted)):
+            raise Failure("%d octets" % count)
+
+    def ascii(self, text):
+        """header BLOCK: up to the blank line there are ASCII octets only."""
+        for line in self.blocks[text.split()[1]]:
+            if not line:
+                return
+            if not line.isascii():
+                raise Failure("a header line isn't ASCII: %r" % line)
 
     def quit(self):
         self.say("QUIT")

@@ -5,6 +5,7 @@ and all that the client does. What the server has to do is in player.py.
 import base64
 import re
 import time
+import unicodedata
 
 import dialogue
 import letters
@@ -28,7 +29,8 @@ class Scene:
         self.user, self.password = account
         self.patience = patience
         self.values = {"user": self.user, "password": self.password,
-                       "capitals": self.user.upper()}
+                       "capitals": self.user.upper(),
+                       "decomposed": unicodedata.normalize("NFD", self.user)}
         self.blocks = {}
         self.wires = {}
         self.current = FIRST
