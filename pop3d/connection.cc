@@ -10,6 +10,7 @@
 #include "asio/buffer.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
+#include "pop3d/faults.h"
 
 namespace restante::pop3 {
 namespace {
@@ -186,7 +187,7 @@ void Connection::Close() {
   // Says that nothing was cut off (RFC 8446, section 6.1).
   if (tls_usable_) {
     ERR_clear_error();
-    SSL_shutdown(tls_.get());
+    if (!On(Fault::kNoCloseNotify)) SSL_shutdown(tls_.get());
     ERR_clear_error();
     tls_usable_ = false;
   }
@@ -199,7 +200,7 @@ asio::awaitable<void> Connection::CloseGently() {
   if (closed()) co_return;
   if (tls_usable_) {
     ERR_clear_error();
-    SSL_shutdown(tls_.get());
+    if (!On(Fault::kNoCloseNotify)) SSL_shutdown(tls_.get());
     ERR_clear_error();
     tls_usable_ = false;
   }

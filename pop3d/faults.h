@@ -33,7 +33,7 @@ enum class Fault {
   kPasswordsInTheClear,
   kChallengeWithoutSpace,
   kActsForAnybody,
-  kNoopBeforeLogin,
+  kTransactionBeforeLogin,
   kStlsTakesClearText,
   kStlsKeepsUser,
   // Messages.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "pop3d/faults.h"
 #include "pop3d/replies.h"
 
 namespace restante::pop3 {
@@ -62,7 +63,7 @@ asio::awaitable<std::optional<Line>> Session::NextLine(LineLimit limit) {
     const Line line = connection_.input().Next(limit);
     if (line.kind != Line::Kind::kNone) {
       connection_.Touch();
-      if (out().size() >= Connection::kOutputOctets) {
+      if (out().size() >= Connection::kOutputOctets || On(Fault::kReplyPerWrite)) {
         const bool flushed = co_await connection_.Flush();
         if (!flushed) break;
       }
@@ -85,6 +86,7 @@ asio::awaitable<std::optional<Command>> Session::NextCommand(LineLimit limit) {
     const std::optional<Line> line = co_await NextLine(limit);
     if (!line.has_value()) co_return std::nullopt;
     if (line->kind == Line::Kind::kLine) co_return ParseCommand(line->text);
+    if (On(Fault::kEchoesInput)) out().append("-ERR Too long: ").append(600, 'x');
     Refuse(Text::kLineTooLong);
     if (state_ == State::kClosed) co_return std::nullopt;
   }
@@ -114,6 +116,7 @@ void Session::TellAndClose(absl::string_view code, Text text, absl::string_view 
 }
 
 asio::awaitable<void> Session::End() {
+  if (On(Fault::kDropDeletes) && maildrop_ != nullptr) co_await Update();
   if (maildrop_ != nullptr) {
     LogEnd(identity_, end_reason_, counters_);
     // Frees the lock before the client can see the end of the connection.

@@ -7,6 +7,7 @@
 #include "common/errors.h"
 #include "common/net.h"
 #include "pop3d/capabilities.h"
+#include "pop3d/faults.h"
 #include "pop3d/replies.h"
 #include "pop3d/session.h"
 #include "pop3d/utf8.h"
@@ -72,13 +73,14 @@ asio::awaitable<void> Session::AuthorizationCommand() {
       Refuse(Text::kUnknownCommand);
       break;
     default:
-      Refuse(Text::kLogInFirst);
+      On(Fault::kTransactionBeforeLogin) ? Ok(Text::kMarked) : Refuse(Text::kLogInFirst);
       break;
   }
 }
 
 bool Session::PasswordsAllowed() const {
-  return connection_.secure() || environment_.settings.allow_cleartext_passwords;
+  return connection_.secure() || environment_.settings.allow_cleartext_passwords ||
+         On(Fault::kPasswordsInTheClear);
 }
 
 CapabilityState Session::Capabilities() const {
@@ -108,7 +110,7 @@ void Session::User(absl::string_view argument) {
 }
 
 asio::awaitable<void> Session::Pass(std::string password) {
-  std::string user = std::exchange(user_, {});
+  std::string user = On(Fault::kPassWithoutUserAgain) ? user_ : std::exchange(user_, {});
   if (!PasswordsAllowed()) {
     Refuse(Text::kNeedsTls);
   } else if (user.empty()) {
@@ -207,7 +209,7 @@ asio::awaitable<void> Session::Stls() {
   }
   // What stands behind STLS in the clear could have been put there by anybody, to
   // be taken for the client's own words under TLS.
-  if (connection_.input().InsideLine()) {
+  if (connection_.input().InsideLine() && !On(Fault::kStlsTakesClearText)) {
     Refuse(Text::kBehindStls);
     Close("Disconnected: Octets in the clear behind STLS", /*gently=*/true);
     co_return;
@@ -220,7 +222,7 @@ asio::awaitable<void> Session::Stls() {
     co_return;
   }
   identity_.tls = true;
-  user_.clear();
+  if (!On(Fault::kStlsKeepsUser)) user_.clear();
   language_ = Language::kDefault;
 }
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "pop3d/faults.h"
 #include "pop3d/replies.h"
 #include "pop3d/sasl_plain.h"
 #include "pop3d/session.h"
@@ -44,7 +45,7 @@ asio::awaitable<void> Session::Auth(std::string argument) {
 
 asio::awaitable<std::optional<std::string>> Session::SaslResponse() {
   // The challenge is empty, and still has its space.
-  out().append("+ \r\n");
+  out().append(On(Fault::kChallengeWithoutSpace) ? "+\r\n" : "+ \r\n");
   const std::optional<Line> line = co_await NextLine(LineLimit::kSaslResponse);
   if (!line.has_value()) co_return std::nullopt;
   if (line->kind == Line::Kind::kTooLong) {

@@ -38,7 +38,7 @@ constexpr Name kNames[] = {
     {"passwords-in-the-clear", Fault::kPasswordsInTheClear},
     {"challenge-without-space", Fault::kChallengeWithoutSpace},
     {"acts-for-anybody", Fault::kActsForAnybody},
-    {"noop-before-login", Fault::kNoopBeforeLogin},
+    {"transaction-before-login", Fault::kTransactionBeforeLogin},
     {"stls-takes-clear-text", Fault::kStlsTakesClearText},
     {"stls-keeps-user", Fault::kStlsKeepsUser},
     {"list-octets-off-by-one", Fault::kListOctetsOffByOne},

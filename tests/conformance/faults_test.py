@@ -40,7 +40,7 @@ ABOUT = {
     "passwords-in-the-clear": ["rfc1939/4-authorization/passwords-in-the-clear*"],
     "challenge-without-space": ["rfc5034/4-auth/plain*"],
     "acts-for-anybody": ["rfc5034/4-auth/with-*"],
-    "noop-before-login": ["rfc1939/3-replies/*before-login"],
+    "transaction-before-login": ["rfc1939/3-replies/*before-login"],
     "stls-takes-clear-text": ["rfc2595/4-stls/*in-the-clear-behind*"],
     "stls-keeps-user": ["rfc2595/4-stls/user*"],
     "list-octets-off-by-one": ["rfc1939/5-stat-list/list*"],

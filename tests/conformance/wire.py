@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import struct
+import warnings
 
 # RFC 2449, section 4: with its CRLF.
 FIRST_LINE_OCTETS = 512
@@ -58,7 +59,9 @@ class Wire:
             # Whether an old one is refused is for the server to say.
             context.set_ciphers("ALL:@SECLEVEL=0")
             only = ssl.TLSVersion["TLSv1_" + version]
-            context.minimum_version, context.maximum_version = only, only
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.minimum_version, context.maximum_version = only, only
         try:
             self.socket = context.wrap_socket(self.socket, suppress_ragged_eofs=False)
         except (OSError, ssl.SSLError) as error:
