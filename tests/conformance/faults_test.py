@@ -68,13 +68,6 @@ PATIENCE = 3 * servers.harness.PATIENCE
 AT_ONCE = 4
 
 
-def endpoints_of(cases):
-    """Those that the cases open."""
-    opened = {step.text.split()[0] for case in cases for step in case.steps
-              if step.verb == "open" and step.text}
-    return ["pop3"] + sorted(opened & set(servers.Restante.ENDPOINTS) - {"pop3"})
-
-
 class Faults(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -82,16 +75,15 @@ class Faults(unittest.TestCase):
         cls.store = servers.Store()
         cls.addClassCleanup(cls.store.stop)
 
-    def play(self, fault, cases, endpoints, workers):
-        server = servers.Restante(
-            self.store, PROGRAM, {"RESTANTE_FAULT": fault}, endpoints)
+    def play(self, fault, cases, workers):
+        server = servers.Restante(self.store, PROGRAM, {"RESTANTE_FAULT": fault})
         try:
             return run.run(cases, server, PATIENCE, workers)
         finally:
             server.stop()
 
     def test_without_a_fault_every_case_holds(self):
-        results = self.play("none", self.cases, servers.Restante.ENDPOINTS, run.WORKERS)
+        results = self.play("none", self.cases, run.WORKERS)
         for result in results:
             if result.outcome == "FAILED":
                 run.print_result(result)
@@ -102,7 +94,7 @@ class Faults(unittest.TestCase):
 
         def noticed_by(fault):
             cases = run.matching(self.cases, ABOUT[fault])
-            results = self.play(fault, cases, endpoints_of(cases), 4)
+            results = self.play(fault, cases, 4)
             failed = [r.case.id for r in results if r.outcome == "FAILED"]
             with lock:
                 print("%-30s noticed by %2d of %2d: %s" % (

@@ -57,6 +57,9 @@ def run_one(case, server, patience):
 def run(cases, server, patience=10, workers=WORKERS, report=lambda result: None):
     """All cases, many at once; those that cut the storage service off one by one.
     Results in the order of the cases; `report` gets each as it comes."""
+    server.prepare({"pop3"} | {
+        step.text.split()[0] for case in cases for step in case.steps
+        if step.verb == "open" and step.text})
     alone = [case for case in cases if "outage" in case.needs]
 
     def group(members):

@@ -30,7 +30,7 @@ KINDS = {
 
 
 # What cases need and our programs are yet to have: left out of our test without a word.
-PENDING = frozenset(("downgrade", "prepared"))
+PENDING = frozenset(("downgrade", "prepared", "patient", "greedy"))
 
 
 class Server:
@@ -38,12 +38,15 @@ class Server:
     start); `provides`: what cases may name as a need."""
 
     name = ""
-    endpoints = {}
     provides = frozenset()
 
     def __init__(self):
+        self.endpoints = {}
         self._capabilities = None
         self._lock = threading.Lock()
+
+    def prepare(self, endpoints):
+        """What cases are going to open."""
 
     def account(self, kind):
         """User and password of a fresh, empty maildrop; None if there can be none."""
@@ -120,16 +123,28 @@ class Store:
         self.stack.stop(check)
 
 
+# In which ways our front-end is started, by endpoint; 'pop3' and 'tls' are one of it.
+SETTINGS = {
+    "pop3": {},
+    "strict": {"allow_cleartext_passwords": False},
+    "hasty": {"authorization_timeout": "1s"},
+    "fragile": {"storage_wait": "200ms", "storage_timeout": "500ms"},
+    "patient": {"lock_wait": "20s"},
+    "greedy": {"take_over": True},
+    "severe": {"max_bad_commands_before_login": 3, "max_bad_commands": 5,
+               "max_failed_logins": 1},
+    "silent": {"implementation": ""},
+}
+
+
 class Restante(Server):
-    """Our front-end: as tests have it, and in ways of its own ('strict', 'hasty',
-    'fragile'; see README.md), each an endpoint. `program` may be another build of it."""
+    """Our front-end, in as many ways as cases open. `program` may be another build of
+    it."""
 
     name = "restante"
-    provides = frozenset(("tls", "strict", "hasty", "outage", "smtputf8"))
-    ENDPOINTS = ("pop3", "strict", "hasty", "fragile")
+    provides = (frozenset(SETTINGS) | {"tls", "outage", "smtputf8", "downgrade", "prepared"}) - PENDING
 
-    def __init__(self, store=None, program="restante-pop3d", environment=None,
-                 endpoints=ENDPOINTS):
+    def __init__(self, store=None, program="restante-pop3d", environment=None):
         super().__init__()
         self._own_store = None if store else Store()
         self._store = store or self._own_store
@@ -138,24 +153,11 @@ class Restante(Server):
         self._directory = tempfile.mkdtemp(dir=self._store.stack.dir)
         self._front_ends = []
         self._relay = None
-        self.endpoints = {}
-        try:
-            for name in endpoints:
-                self._start(name)
-        except BaseException:
-            self.stop(check=False)
-            raise
 
-    def _settings(self, name):
-        if name == "strict":
-            return {"allow_cleartext_passwords": False}
-        if name == "hasty":
-            return {"authorization_timeout": "1s"}
-        if name == "fragile":
-            self._relay = Relay(harness.split_address(self._store.stack.grpc_address))
-            return {"storage": {"address": "%s:%d" % self._relay.address},
-                    "storage_wait": "200ms", "storage_timeout": "500ms"}
-        return {}
+    def prepare(self, endpoints):
+        # Not when a case opens one: a program ends with the thread that started it.
+        for name in sorted(set(endpoints) & set(SETTINGS) - set(self.endpoints)):
+            self._start(name)
 
     def _start(self, name):
         stack = self._store.stack
@@ -167,7 +169,10 @@ class Restante(Server):
             "allow_cleartext_passwords": True,
             "failed_login_delay": "10ms",
         }
-        config.update(self._settings(name))
+        if name == "fragile":
+            self._relay = Relay(harness.split_address(stack.grpc_address))
+            config["storage"] = {"address": "%s:%d" % self._relay.address}
+        config.update(SETTINGS[name])
         directory = os.path.join(self._directory, name)
         os.mkdir(directory)
         server = harness.Server(self._program, directory, config, self._environment)
