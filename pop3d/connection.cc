@@ -161,10 +161,10 @@ asio::awaitable<bool> Connection::Await(Io wanted) {
   co_return !error && !closed();
 }
 
-asio::awaitable<bool> Connection::StartTls(SSL_CTX* context) {
+asio::awaitable<bool> Connection::StartTls(ServerTls& tls) {
   asio::error_code error;
   socket_.native_non_blocking(true, error);
-  tls_.reset(SSL_new(context));
+  tls_ = tls.NewConnection();
   if (error || tls_ == nullptr || SSL_set_fd(tls_.get(), socket_.native_handle()) != 1) {
     Close();
     co_return false;
@@ -180,6 +180,10 @@ asio::awaitable<bool> Connection::StartTls(SSL_CTX* context) {
   }
   tls_usable_ = true;
   co_return true;
+}
+
+std::vector<std::string> Connection::Certificates() const {
+  return secure() ? PeerCertificates(tls_.get()) : std::vector<std::string>();
 }
 
 void Connection::Close() {

@@ -8,14 +8,13 @@
 // connection. One thread.
 #pragma once
 
-#include <openssl/ssl.h>
-
-#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "asio/awaitable.hpp"
 #include "asio/ip/tcp.hpp"
+#include "common/tls.h"
 #include "pop3d/deadlines.h"
 #include "pop3d/line_buffer.h"
 
@@ -55,8 +54,11 @@ class Connection {
   void FlushAtOnce();
 
   // The server's side of a handshake. False: it failed, and the connection is over.
-  asio::awaitable<bool> StartTls(SSL_CTX* context);
+  asio::awaitable<bool> StartTls(ServerTls& tls);
   bool secure() const { return tls_ != nullptr; }
+  // The client has proved itself by a certificate; and that with its chain, each in DER.
+  bool has_certificate() const { return tls_usable_ && HasVerifiedPeer(tls_.get()); }
+  std::vector<std::string> Certificates() const;
 
   // Ends the connection at once; a coroutine that waits on it gets false.
   void Close();
@@ -66,9 +68,6 @@ class Connection {
   bool closed() const { return !socket_.is_open(); }
 
  private:
-  struct FreeTls {
-    void operator()(SSL* tls) const { SSL_free(tls); }
-  };
   enum class Io { kDone, kWantsRead, kWantsWrite, kOver };
 
   // Sends as much as goes without waiting: of `first`, then of `second`.
@@ -79,7 +78,7 @@ class Connection {
   asio::awaitable<bool> ReceiveTls();
 
   asio::ip::tcp::socket socket_;
-  std::unique_ptr<SSL, FreeTls> tls_;
+  TlsConnection tls_;
   bool tls_usable_ = false;
   LineBuffer input_;
   std::string output_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/config.h"
 #include "common/grpc_channel.h"
 #include "common/log.h"
 #include "common/net.h"
@@ -28,11 +29,11 @@ absl::StatusOr<ServerOptions> OptionsFrom(const config::Pop3dConfig& config) {
   for (const std::string& text : config.listen_tls()) {
     options.listen_tls.push_back(ParseListenAddress(text)->tcp);
   }
-  if (!config.tls().certificate_file().empty()) {
-    absl::StatusOr<asio::ssl::context> tls =
-        MakeServerTls(config.tls().certificate_file(), config.tls().key_file());
+  if (ServerTlsOptions files = TlsOptionsFrom(config); !files.certificates.empty()) {
+    absl::StatusOr<std::unique_ptr<ServerTls>> tls = ServerTls::Create(std::move(files));
     if (!tls.ok()) return tls.status();
     options.tls = *std::move(tls);
+    options.tls_reload_interval = FromProto(config.tls().reload_interval());
   } else if (!config.allow_cleartext_passwords()) {
     LogWarning("pop3d",
                "Nobody can log in: no certificate is set, and passwords in the clear "

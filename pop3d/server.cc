@@ -86,10 +86,9 @@ Server::~Server() {
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(ServerOptions options) {
   std::unique_ptr<Server> server(new Server(std::move(options)));
   ServerOptions& own = server->options_;
-  SSL_CTX* const tls = own.tls.has_value() ? own.tls->native_handle() : nullptr;
   for (uint32_t i = 0; i < ThreadCount(own.threads); ++i) {
     server->workers_.push_back(std::make_unique<Worker>(
-        own.settings, tls, own.now, own.sweep_interval, server->connections_));
+        own.settings, own.tls.get(), own.now, own.sweep_interval, server->connections_));
   }
   server->link_ =
       std::make_unique<StorageLink>(server->workers_.front()->context(), own.settings.link,
@@ -120,6 +119,9 @@ absl::Status Server::Listen(const tcp::endpoint& address, bool implicit_tls) {
 
 void Server::Start(std::function<void()> on_ready) {
   started_ = true;
+  if (options_.tls != nullptr && options_.tls_reload_interval > absl::ZeroDuration()) {
+    tls_reloader_ = std::make_unique<TlsReloader>(*options_.tls, options_.tls_reload_interval);
+  }
   asio::post(workers_.front()->context(), [this, on_ready = std::move(on_ready)]() mutable {
     link_->Start([this, on_ready = std::move(on_ready)] {
       for (const auto& worker : workers_) worker->BeginAccepting();

@@ -15,10 +15,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "asio/awaitable.hpp"
 #include "asio/ip/tcp.hpp"
-#include "asio/ssl/context.hpp"
 #include "asio/steady_timer.hpp"
+#include "common/tls.h"
+#include "common/tls_reload.h"
 #include "pop3d/settings.h"
 #include "pop3d/storage_link.h"
 #include "pop3d/worker.h"
@@ -30,8 +32,10 @@ struct ServerOptions {
   // Port 0: any free one.
   std::vector<asio::ip::tcp::endpoint> listen;
   std::vector<asio::ip::tcp::endpoint> listen_tls;
-  // Absent: neither STLS nor listen_tls.
-  std::optional<asio::ssl::context> tls;
+  // Null: neither STLS nor listen_tls.
+  std::unique_ptr<ServerTls> tls;
+  // How often its files are looked at; 0: never.
+  absl::Duration tls_reload_interval;
   std::shared_ptr<grpc::Channel> exchange_channel;
   std::shared_ptr<grpc::Channel> body_channel;
   // 0: one for each processor core.
@@ -74,6 +78,7 @@ class Server {
   ConnectionCount connections_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<StorageLink> link_;
+  std::unique_ptr<TlsReloader> tls_reloader_;
   std::atomic<bool> shutting_down_{false};
 
   // Of the first worker's thread.

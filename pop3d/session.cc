@@ -50,7 +50,7 @@ asio::awaitable<void> Session::Run() {
 asio::awaitable<bool> Session::Greet() {
   connection_.SetTimeout(environment_.settings.authorization_timeout);
   if (implicit_tls_) {
-    const bool secured = co_await connection_.StartTls(environment_.tls);
+    const bool secured = co_await connection_.StartTls(*environment_.tls);
     if (!secured) co_return false;
     identity_.tls = true;
   }

@@ -7,8 +7,6 @@
 // session ends otherwise, its maildrop is closed as it was. One thread.
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,7 +34,7 @@ struct SessionEnvironment {
   const Settings& settings;
   LinkPort& link;
   // Null where TLS isn't configured.
-  SSL_CTX* tls = nullptr;
+  ServerTls* tls = nullptr;
 };
 
 class Session {
@@ -100,6 +98,7 @@ class Session {
   asio::awaitable<void> Auth(std::string argument);
   asio::awaitable<std::optional<std::string>> SaslResponse();
   asio::awaitable<void> AuthPlain(std::string response);
+  asio::awaitable<void> AuthExternal(std::string response);
   asio::awaitable<void> LogIn(v1::LoginRequest request, absl::string_view method);
   asio::awaitable<void> RefuseLogin(absl::Status status, TimePoint arrival);
   asio::awaitable<void> Stls();

@@ -87,7 +87,7 @@ CapabilityState Session::Capabilities() const {
   return {.stls = state_ == State::kAuthorization && environment_.tls != nullptr &&
                   !connection_.secure(),
           .passwords = PasswordsAllowed(),
-          .certificate = false,
+          .certificate = connection_.has_certificate(),
           .logged_in = maildrop_ != nullptr,
           .policy = maildrop_ != nullptr ? maildrop_->policy : environment_.link.announcement(),
           .language = language_};
@@ -216,7 +216,7 @@ asio::awaitable<void> Session::Stls() {
   }
   Ok(Text::kBeginTls);
   bool secured = co_await connection_.Flush();
-  if (secured) secured = co_await connection_.StartTls(environment_.tls);
+  if (secured) secured = co_await connection_.StartTls(*environment_.tls);
   if (!secured) {
     Close("Disconnected: TLS handshake failed");
     co_return;

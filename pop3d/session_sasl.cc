@@ -1,9 +1,10 @@
-// AUTH: RFC 5034; PLAIN by RFC 4616.
+// AUTH: RFC 5034; PLAIN by RFC 4616, EXTERNAL by RFC 4422, appendix A.
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "pop3d/faults.h"
 #include "pop3d/replies.h"
+#include "pop3d/sasl_base64.h"
 #include "pop3d/sasl_plain.h"
 #include "pop3d/session.h"
 
@@ -19,11 +20,13 @@ asio::awaitable<void> Session::Auth(std::string argument) {
   }
   const size_t space = argument.find(' ');
   const absl::string_view mechanism = absl::string_view(argument).substr(0, space);
-  if (!absl::EqualsIgnoreCase(mechanism, "PLAIN")) {
+  const bool external =
+      absl::EqualsIgnoreCase(mechanism, "EXTERNAL") && connection_.has_certificate();
+  if (!external && !absl::EqualsIgnoreCase(mechanism, "PLAIN")) {
     Refuse(Text::kUnknownMechanism);
     co_return;
   }
-  if (!PasswordsAllowed()) {
+  if (!external && !PasswordsAllowed()) {
     Refuse(Text::kNeedsTls);
     co_return;
   }
@@ -40,7 +43,11 @@ asio::awaitable<void> Session::Auth(std::string argument) {
     Refuse(Text::kResponseTooLong);
     co_return;
   }
-  co_await AuthPlain(*std::move(response));
+  if (external) {
+    co_await AuthExternal(*std::move(response));
+  } else {
+    co_await AuthPlain(*std::move(response));
+  }
 }
 
 asio::awaitable<std::optional<std::string>> Session::SaslResponse() {
@@ -71,6 +78,21 @@ asio::awaitable<void> Session::AuthPlain(std::string response) {
     request.set_password(std::move(credentials->password));
     co_await LogIn(std::move(request), "PLAIN");
   }
+}
+
+asio::awaitable<void> Session::AuthExternal(std::string response) {
+  // The identity to act as; none: that which the certificate names.
+  std::optional<std::string> identity = DecodeBase64(response);
+  if (!identity.has_value() || identity->find('\0') != identity->npos) {
+    Refuse(Text::kNotExternal);
+    co_return;
+  }
+  v1::LoginRequest request;
+  request.set_address(*std::move(identity));
+  for (std::string& certificate : connection_.Certificates()) {
+    request.add_client_certificates(std::move(certificate));
+  }
+  co_await LogIn(std::move(request), "EXTERNAL");
 }
 
 }  // namespace restante::pop3

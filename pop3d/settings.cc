@@ -51,11 +51,35 @@ absl::Status CheckDurations(const config::Pop3dConfig& config) {
       {"lock_wait", config.lock_wait(), absl::ZeroDuration(), absl::Minutes(1)},
       {"storage_wait", config.storage_wait(), absl::ZeroDuration(), absl::Minutes(5)},
       {"storage_timeout", config.storage_timeout(), absl::Milliseconds(100), absl::Minutes(5)},
+      {"tls.reload_interval", config.tls().reload_interval(), absl::ZeroDuration(), kDay},
       {"keepalive.idle", config.keepalive().idle(), absl::ZeroDuration(), kDay},
       {"keepalive.interval", config.keepalive().interval(), absl::Seconds(1), absl::Hours(1)},
   };
   for (const DurationBound& bound : bounds) {
     if (absl::Status status = CheckDuration(bound); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTls(const config::Pop3dConfig& config) {
+  const config::Tls& tls = config.tls();
+  const bool certificate = !tls.certificate_file().empty();
+  if (certificate != !tls.key_file().empty()) {
+    return ConfigError(certificate ? "tls.key_file" : "tls.certificate_file",
+                       "is missing; a certificate and its key go together");
+  }
+  for (int i = 0; i < tls.certificates_size(); ++i) {
+    const config::TlsCertificate& pair = tls.certificates(i);
+    if (!pair.certificate_file().empty() && !pair.key_file().empty()) continue;
+    return ConfigError(absl::StrCat("tls.certificates[", i, "]"),
+                       "needs certificate_file and key_file");
+  }
+  const bool any = certificate || tls.certificates_size() != 0;
+  if (!any && !config.listen_tls().empty()) {
+    return ConfigError("tls.certificate_file", "is missing; listen_tls needs it");
+  }
+  if (!any && !tls.client_ca_file().empty()) {
+    return ConfigError("tls.certificate_file", "is missing; tls.client_ca_file needs it");
   }
   return absl::OkStatus();
 }
@@ -83,6 +107,7 @@ config::Pop3dConfig DefaultConfig() {
   set(config.mutable_lock_wait(), settings.lock_wait);
   set(config.mutable_storage_wait(), settings.link.link_wait);
   set(config.mutable_storage_timeout(), settings.link.operation_timeout);
+  *config.mutable_tls()->mutable_reload_interval() = ToProto(absl::Seconds(10));
   set(config.mutable_keepalive()->mutable_idle(), settings.keepalive.idle);
   set(config.mutable_keepalive()->mutable_interval(), settings.keepalive.interval);
   config.mutable_keepalive()->set_probes(static_cast<uint32_t>(settings.keepalive.probes));
@@ -99,14 +124,7 @@ absl::Status CheckConfig(const config::Pop3dConfig& config) {
   if (absl::Status status = CheckAddresses("listen_tls", config.listen_tls()); !status.ok()) {
     return status;
   }
-  const bool certificate = !config.tls().certificate_file().empty();
-  if (certificate != !config.tls().key_file().empty()) {
-    return ConfigError(certificate ? "tls.key_file" : "tls.certificate_file",
-                       "is missing; a certificate and its key go together");
-  }
-  if (!certificate && !config.listen_tls().empty()) {
-    return ConfigError("tls.certificate_file", "is missing; listen_tls needs it");
-  }
+  if (absl::Status status = CheckTls(config); !status.ok()) return status;
   if (config.storage().address().empty()) {
     return ConfigError("storage.address", "is missing; give HOST:PORT or unix:PATH");
   }
@@ -165,6 +183,21 @@ Settings SettingsFrom(const config::Pop3dConfig& config) {
   settings.link.link_wait = ToTimeSpan(config.storage_wait());
   settings.link.operation_timeout = ToTimeSpan(config.storage_timeout());
   return settings;
+}
+
+ServerTlsOptions TlsOptionsFrom(const config::Pop3dConfig& config) {
+  ServerTlsOptions options;
+  const config::Tls& tls = config.tls();
+  if (!tls.certificate_file().empty()) {
+    options.certificates.push_back({tls.certificate_file(), tls.key_file()});
+  }
+  for (const config::TlsCertificate& pair : tls.certificates()) {
+    options.certificates.push_back({pair.certificate_file(), pair.key_file()});
+  }
+  options.client_ca_file = tls.client_ca_file();
+  // As registered for ALPN.
+  options.alpn = "pop3";
+  return options;
 }
 
 }  // namespace restante::pop3

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/net.h"
+#include "common/tls.h"
 #include "pop3d/config.pb.h"
 #include "pop3d/deadlines.h"
 #include "pop3d/languages.h"
@@ -51,5 +52,6 @@ absl::Status CheckConfig(const config::Pop3dConfig& config);
 
 // Of a configuration that CheckConfig accepts.
 Settings SettingsFrom(const config::Pop3dConfig& config);
+ServerTlsOptions TlsOptionsFrom(const config::Pop3dConfig& config);
 
 }  // namespace restante::pop3

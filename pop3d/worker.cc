@@ -37,8 +37,8 @@ void ConnectionCount::Leave() {
   if (count_.fetch_sub(1) == 1) on_none_();
 }
 
-Worker::Worker(const Settings& settings, SSL_CTX* tls, TimeSource now, TimeSpan sweep_interval,
-               ConnectionCount& connections)
+Worker::Worker(const Settings& settings, ServerTls* tls, TimeSource now,
+               TimeSpan sweep_interval, ConnectionCount& connections)
     : work_(asio::make_work_guard(context_)),
       settings_(settings),
       tls_(tls),

@@ -40,7 +40,7 @@ class ConnectionCount {
 
 class Worker {
  public:
-  Worker(const Settings& settings, SSL_CTX* tls, TimeSource now, TimeSpan sweep_interval,
+  Worker(const Settings& settings, ServerTls* tls, TimeSource now, TimeSpan sweep_interval,
          ConnectionCount& connections);
   ~Worker();
   Worker(const Worker&) = delete;
@@ -75,7 +75,7 @@ class Worker {
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   const Settings& settings_;
-  SSL_CTX* const tls_;
+  ServerTls* const tls_;
   Deadlines deadlines_;
   const TimeSpan sweep_interval_;
   asio::steady_timer sweep_timer_;

@@ -1,108 +1,58 @@
-// The server's TLS context: which files it takes, and which connections.
+// The server's TLS: which files it takes, and which connections.
 #include "common/tls.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
-#include <stdlib.h>
+#include <openssl/err.h>
 
-#include <filesystem>
 #include <fstream>
-#include <memory>
-#include <string>
+#include <functional>
+
+#include "tests/common/tls_fixture.h"
 
 namespace restante {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-template <typename T, void (*Free)(T*)>
-struct Freer {
-  void operator()(T* value) const { Free(value); }
-};
-using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
-using Context = std::unique_ptr<SSL_CTX, Freer<SSL_CTX, SSL_CTX_free>>;
-using Connection = std::unique_ptr<SSL, Freer<SSL, SSL_free>>;
-
-Certificate SelfSigned(EVP_PKEY* key, long valid_seconds) {
-  Certificate certificate(X509_new());
-  X509_set_version(certificate.get(), 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -7200);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), valid_seconds);
-  X509_set_pubkey(certificate.get(), key);
-  X509_NAME* const name = X509_get_subject_name(certificate.get());
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
-  X509_set_issuer_name(certificate.get(), name);
-  X509_sign(certificate.get(), key, EVP_sha256());
-  return certificate;
-}
-
-class TlsTest : public testing::Test {
+class TlsTest : public TlsFixture {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "/restante-tls-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    dir_ = pattern;
-    WritePair("cert.pem", "key.pem", 3600);
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
-
-  std::string Path(const std::string& name) const { return (dir_ / name).string(); }
-
-  void WritePair(const std::string& certificate_name, const std::string& key_name,
-                 long valid_seconds, const EVP_CIPHER* cipher = nullptr) {
-    const Key key(EVP_EC_gen("P-256"));
-    const Certificate certificate = SelfSigned(key.get(), valid_seconds);
-    FILE* file = fopen(Path(certificate_name).c_str(), "w");
-    PEM_write_X509(file, certificate.get());
-    fclose(file);
-    file = fopen(Path(key_name).c_str(), "w");
-    char passphrase[] = "secret";
-    PEM_write_PrivateKey(file, key.get(), cipher,
-                         cipher ? reinterpret_cast<unsigned char*>(passphrase) : nullptr,
-                         cipher ? 6 : 0, nullptr, nullptr);
-    fclose(file);
-  }
-
   std::string ErrorOf(const std::string& certificate, const std::string& key) const {
-    return std::string(MakeServerTls(Path(certificate), Path(key)).status().message());
+    ServerTlsOptions options;
+    options.certificates = {{Path(certificate), Path(key)}};
+    return std::string(ServerTls::Create(options).status().message());
   }
 
-  // Shakes hands in memory; true when both sides are done.
-  static bool Handshake(SSL* client, SSL* server) {
-    BIO* client_end = nullptr;
-    BIO* server_end = nullptr;
-    BIO_new_bio_pair(&client_end, 0, &server_end, 0);
-    SSL_set_bio(client, client_end, client_end);
-    SSL_set_bio(server, server_end, server_end);
-    SSL_set_connect_state(client);
-    SSL_set_accept_state(server);
-    int client_done = 0;
-    int server_done = 0;
-    for (int turn = 0; turn < 20 && (client_done != 1 || server_done != 1); ++turn) {
-      client_done = SSL_do_handshake(client);
-      server_done = SSL_do_handshake(server);
+  // Two handshakes, the second with the session of the first; whether it was resumed.
+  static bool Resumes(
+      ServerTls& tls, int version, SSL_CTX* context = nullptr,
+      const std::function<void()>& between = [] {}) {
+    const TlsContext own = ClientContext(version);
+    if (context == nullptr) context = own.get();
+    SSL_SESSION* session = nullptr;
+    {
+      const TlsConnection client(SSL_new(context));
+      const TlsConnection server = tls.NewConnection();
+      EXPECT_TRUE(Handshake(client.get(), server.get()));
+      session = SSL_get1_session(client.get());
+      // A connection that breaks off takes its session along.
+      SSL_set_shutdown(client.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
-    return client_done == 1 && server_done == 1;
+    between();
+    const TlsConnection client(SSL_new(context));
+    const TlsConnection server = tls.NewConnection();
+    SSL_set_session(client.get(), session);
+    SSL_SESSION_free(session);
+    EXPECT_TRUE(Handshake(client.get(), server.get()));
+    return SSL_session_reused(client.get()) == 1;
   }
-
-  std::filesystem::path dir_;
 };
 
 TEST_F(TlsTest, ServesTls13AndTls12) {
-  auto server_context = MakeServerTls(Path("cert.pem"), Path("key.pem"));
-  ASSERT_TRUE(server_context.ok()) << server_context.status();
+  const auto tls = Make(Options());
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    const Context client_context(SSL_CTX_new(TLS_client_method()));
-    SSL_CTX_set_max_proto_version(client_context.get(), version);
-    const Connection client(SSL_new(client_context.get()));
-    const Connection server(SSL_new(server_context->native_handle()));
+    const TlsContext context = ClientContext(version);
+    const TlsConnection client(SSL_new(context.get()));
+    const TlsConnection server = tls->NewConnection();
     ASSERT_TRUE(Handshake(client.get(), server.get()));
     EXPECT_EQ(SSL_version(client.get()), version);
     EXPECT_EQ(SSL_get_current_compression(client.get()), nullptr);
@@ -110,53 +60,107 @@ TEST_F(TlsTest, ServesTls13AndTls12) {
 }
 
 TEST_F(TlsTest, RefusesTls11) {
-  auto server_context = MakeServerTls(Path("cert.pem"), Path("key.pem"));
-  ASSERT_TRUE(server_context.ok());
-  const Context client_context(SSL_CTX_new(TLS_client_method()));
-  SSL_CTX_set_security_level(client_context.get(), 0);
-  SSL_CTX_set_min_proto_version(client_context.get(), TLS1_VERSION);
-  SSL_CTX_set_max_proto_version(client_context.get(), TLS1_1_VERSION);
-  const Connection client(SSL_new(client_context.get()));
-  const Connection server(SSL_new(server_context->native_handle()));
+  const auto tls = Make(Options());
+  const TlsContext context = ClientContext();
+  SSL_CTX_set_security_level(context.get(), 0);
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(context.get(), TLS1_1_VERSION);
+  const TlsConnection client(SSL_new(context.get()));
+  const TlsConnection server = tls->NewConnection();
   EXPECT_FALSE(Handshake(client.get(), server.get()));
 }
 
 TEST_F(TlsTest, RefusesCiphersWithoutForwardSecrecy) {
-  auto server_context = MakeServerTls(Path("cert.pem"), Path("key.pem"));
-  ASSERT_TRUE(server_context.ok());
-  const Context client_context(SSL_CTX_new(TLS_client_method()));
-  SSL_CTX_set_max_proto_version(client_context.get(), TLS1_2_VERSION);
-  SSL_CTX_set_cipher_list(client_context.get(), "AES128-SHA:AES256-GCM-SHA384");
-  const Connection client(SSL_new(client_context.get()));
-  const Connection server(SSL_new(server_context->native_handle()));
+  const auto tls = Make(Options());
+  const TlsContext context = ClientContext(TLS1_2_VERSION);
+  SSL_CTX_set_cipher_list(context.get(), "AES128-SHA:AES256-GCM-SHA384");
+  const TlsConnection client(SSL_new(context.get()));
+  const TlsConnection server = tls->NewConnection();
   EXPECT_FALSE(Handshake(client.get(), server.get()));
 }
 
 TEST_F(TlsTest, ResumesASessionByItsTicket) {
-  auto server_context = MakeServerTls(Path("cert.pem"), Path("key.pem"));
-  ASSERT_TRUE(server_context.ok());
-  const Context client_context(SSL_CTX_new(TLS_client_method()));
-  SSL_CTX_set_max_proto_version(client_context.get(), TLS1_2_VERSION);
-  const Connection first(SSL_new(client_context.get()));
-  const Connection first_server(SSL_new(server_context->native_handle()));
-  ASSERT_TRUE(Handshake(first.get(), first_server.get()));
-  const Connection second(SSL_new(client_context.get()));
-  const Connection second_server(SSL_new(server_context->native_handle()));
-  SSL_set_session(second.get(), SSL_get0_session(first.get()));
-  ASSERT_TRUE(Handshake(second.get(), second_server.get()));
-  EXPECT_EQ(SSL_session_reused(second.get()), 1);
+  const auto tls = Make(Options());
+  EXPECT_TRUE(Resumes(*tls, TLS1_2_VERSION));
+  EXPECT_TRUE(Resumes(*tls, TLS1_3_VERSION));
+}
+
+TEST_F(TlsTest, ResumesASessionOfBeforeAChangeOfCertificates) {
+  const auto tls = Make(Options());
+  const auto change = [&] {
+    TestCertificate().Write(Path("cert.pem"), Path("key.pem"));
+    EXPECT_TRUE(tls->ReloadIfChanged());
+  };
+  EXPECT_TRUE(Resumes(*tls, TLS1_2_VERSION, nullptr, change));
+  EXPECT_TRUE(Resumes(*tls, TLS1_3_VERSION, nullptr, change));
+}
+
+TEST_F(TlsTest, ResumesNoSessionOfAnotherServer) {
+  const auto tls = Make(Options());
+  const auto other = Make(Options());
+  const TlsContext context = ClientContext(TLS1_2_VERSION);
+  const TlsConnection client(SSL_new(context.get()));
+  const TlsConnection server = tls->NewConnection();
+  ASSERT_TRUE(Handshake(client.get(), server.get()));
+  const TlsConnection again(SSL_new(context.get()));
+  SSL_set_session(again.get(), SSL_get0_session(client.get()));
+  const TlsConnection other_server = other->NewConnection();
+  ASSERT_TRUE(Handshake(again.get(), other_server.get()));
+  EXPECT_EQ(SSL_session_reused(again.get()), 0);
+}
+
+TEST_F(TlsTest, ChoosesItsApplicationProtocol) {
+  ServerTlsOptions options = Options();
+  options.alpn = "pop3";
+  const auto tls = Make(options);
+  const TlsContext context = ClientContext();
+  const unsigned char offer[] = "\4imap\4pop3";
+  SSL_CTX_set_alpn_protos(context.get(), offer, sizeof(offer) - 1);
+  const TlsConnection client(SSL_new(context.get()));
+  const TlsConnection server = tls->NewConnection();
+  ASSERT_TRUE(Handshake(client.get(), server.get()));
+  const unsigned char* chosen = nullptr;
+  unsigned int length = 0;
+  SSL_get0_alpn_selected(client.get(), &chosen, &length);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(chosen), length), "pop3");
+}
+
+TEST_F(TlsTest, RefusesAClientThatOffersOnlyOtherProtocols) {
+  ServerTlsOptions options = Options();
+  options.alpn = "pop3";
+  const auto tls = Make(options);
+  const TlsContext context = ClientContext();
+  const unsigned char offer[] = "\2h2\10http/1.1";
+  SSL_CTX_set_alpn_protos(context.get(), offer, sizeof(offer) - 1);
+  const TlsConnection client(SSL_new(context.get()));
+  const TlsConnection server = tls->NewConnection();
+  ERR_clear_error();
+  EXPECT_FALSE(Handshake(client.get(), server.get()));
+  bool alert = false;
+  while (const unsigned long code = ERR_get_error()) {
+    alert |= ERR_GET_REASON(code) == SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL;
+  }
+  EXPECT_TRUE(alert);
+}
+
+TEST_F(TlsTest, ServesAClientThatOffersNoProtocol) {
+  ServerTlsOptions options = Options();
+  options.alpn = "pop3";
+  EXPECT_EQ(ServedTo(*Make(options), ""), "localhost");
 }
 
 TEST_F(TlsTest, AnExpiredCertificateStillServes) {
-  WritePair("old.pem", "old-key.pem", -3600);
-  EXPECT_TRUE(MakeServerTls(Path("old.pem"), Path("old-key.pem")).ok());
+  TestCertificate({.valid_seconds = -3600}).Write(Path("cert.pem"), Path("key.pem"));
+  EXPECT_EQ(ServedTo(*Make(Options()), ""), "localhost");
 }
 
 TEST_F(TlsTest, WrongFilesAreNamedWithWhatIsWrong) {
   std::ofstream(Path("empty.pem")).flush();
-  std::ofstream(Path("text.pem")) << "not a certificate\n";
-  WritePair("other.pem", "other-key.pem", 3600);
-  WritePair("locked.pem", "locked-key.pem", 3600, EVP_aes_128_cbc());
+  WriteFile(Path("text.pem"), "not a certificate\n");
+  WriteFile(Path("cut.pem"), TestCertificate().CertificatePem().substr(0, 300));
+  const TestCertificate other;
+  other.Write(Path("other.pem"), Path("other-key.pem"));
+  WriteFile(Path("locked-key.pem"), other.KeyPem("secret"));
 
   EXPECT_EQ(ErrorOf("missing.pem", "key.pem"),
             "certificate '" + Path("missing.pem") + "': No such file or directory");
@@ -165,13 +169,87 @@ TEST_F(TlsTest, WrongFilesAreNamedWithWhatIsWrong) {
   EXPECT_EQ(ErrorOf("empty.pem", "key.pem"),
             "certificate '" + Path("empty.pem") + "': the file is empty");
   EXPECT_THAT(ErrorOf("text.pem", "key.pem"), HasSubstr("no PEM certificate in it"));
+  EXPECT_THAT(ErrorOf("cut.pem", "key.pem"), HasSubstr("certificate '" + Path("cut.pem")));
   EXPECT_THAT(ErrorOf("cert.pem", "text.pem"), HasSubstr("no PEM private key in it"));
   EXPECT_THAT(ErrorOf("cert.pem", "cert.pem"), HasSubstr("no PEM private key in it"));
   EXPECT_THAT(ErrorOf("cert.pem", "other-key.pem"),
               HasSubstr("doesn't belong to the certificate '" + Path("cert.pem") + "'"));
-  EXPECT_THAT(ErrorOf("locked.pem", "locked-key.pem"), HasSubstr("it is encrypted"));
+  EXPECT_THAT(ErrorOf("other.pem", "locked-key.pem"), HasSubstr("it is encrypted"));
   EXPECT_EQ(ErrorOf("", "key.pem"), "certificate '" + Path("") + "': Is a directory");
-  EXPECT_EQ(MakeServerTls("", "").status().message(), "no certificate file is configured");
+  EXPECT_EQ(ServerTls::Create({}).status().message(), "no certificate file is configured");
+  ServerTlsOptions options = Options();
+  options.client_ca_file = Path("text.pem");
+  EXPECT_THAT(std::string(ServerTls::Create(options).status().message()),
+              HasSubstr("client authorities '" + Path("text.pem")));
+}
+
+class ClientCertificateTest : public TlsTest {
+ protected:
+  void SetUp() override {
+    TlsTest::SetUp();
+    WriteFile(Path("ca.pem"), root_.CertificatePem());
+    ServerTlsOptions options = Options();
+    options.client_ca_file = Path("ca.pem");
+    tls_ = Make(options);
+  }
+
+  static TlsContext ContextOf(const TestCertificate& certificate,
+                              const TestCertificate* intermediate = nullptr, int version = 0) {
+    TlsContext context = ClientContext(version);
+    SSL_CTX_use_certificate(context.get(), certificate.certificate());
+    SSL_CTX_use_PrivateKey(context.get(), certificate.key());
+    if (intermediate != nullptr) {
+      SSL_CTX_add1_chain_cert(context.get(), intermediate->certificate());
+    }
+    return context;
+  }
+
+  const TestCertificate root_{{.common_name = "root", .authority = true}};
+  const TestCertificate middle_{{.common_name = "middle", .authority = true, .issuer = &root_}};
+  const TestCertificate user_{{.common_name = "user", .issuer = &middle_}};
+  std::unique_ptr<ServerTls> tls_;
+};
+
+TEST_F(ClientCertificateTest, AreVerifiedAndHandedOverWithTheirChain) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const TlsContext context = ContextOf(user_, &middle_, version);
+    const TlsConnection client(SSL_new(context.get()));
+    const TlsConnection server = tls_->NewConnection();
+    ASSERT_TRUE(Handshake(client.get(), server.get()));
+    EXPECT_TRUE(HasVerifiedPeer(server.get()));
+    EXPECT_THAT(PeerCertificates(server.get()), ElementsAre(user_.der(), middle_.der()));
+  }
+}
+
+TEST_F(ClientCertificateTest, AreAChoice) {
+  const TlsContext context = ClientContext();
+  const TlsConnection client(SSL_new(context.get()));
+  const TlsConnection server = tls_->NewConnection();
+  ASSERT_TRUE(Handshake(client.get(), server.get()));
+  EXPECT_FALSE(HasVerifiedPeer(server.get()));
+  EXPECT_TRUE(PeerCertificates(server.get()).empty());
+}
+
+TEST_F(ClientCertificateTest, ProveNothingWhenNoAuthorityStandsForThem) {
+  const TestCertificate stranger({.common_name = "stranger"});
+  const TestCertificate expired(
+      {.common_name = "expired", .valid_seconds = -3600, .issuer = &root_});
+  for (const auto* each : {&stranger, &expired, &user_}) {
+    // That of the user without the intermediate one.
+    const TlsContext context = ContextOf(*each);
+    const TlsConnection client(SSL_new(context.get()));
+    const TlsConnection server = tls_->NewConnection();
+    ASSERT_TRUE(Handshake(client.get(), server.get()));
+    EXPECT_FALSE(HasVerifiedPeer(server.get()));
+  }
+}
+
+TEST_F(ClientCertificateTest, AreProvedAnewInEachConnection) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const TlsContext context = ContextOf(user_, &middle_, version);
+    EXPECT_FALSE(Resumes(*tls_, version, context.get()));
+    EXPECT_TRUE(Resumes(*tls_, version));
+  }
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ bool WaitFor(int fd, short events) {
 }  // namespace
 
 Client::Client(const asio::ip::tcp::endpoint& server, bool tls, int receive_buffer) {
+  context_.reset(SSL_CTX_new(TLS_client_method()));
   fd_ = socket(server.data()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -52,7 +53,6 @@ void Client::Close(bool reset) {
 }
 
 bool Client::Handshake() {
-  context_.reset(SSL_CTX_new(TLS_client_method()));
   tls_.reset(SSL_new(context_.get()));
   SSL_set_fd(tls_.get(), fd_);
   const timeval patience{kPatienceMilliseconds / 1000, 0};
@@ -60,6 +60,14 @@ bool Client::Handshake() {
   if (SSL_connect(tls_.get()) == 1) return true;
   tls_.reset();
   return false;
+}
+
+std::string Client::ServerName() const {
+  if (tls_ == nullptr) return "";
+  char name[128] = "";
+  X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_get0_peer_certificate(tls_.get())),
+                            NID_commonName, name, sizeof(name));
+  return name;
 }
 
 void Client::Send(absl::string_view octets) {

@@ -46,6 +46,10 @@ class Client {
 
   // The client's side of a handshake; false if it fails.
   bool Handshake();
+  // What it shakes hands with; changed before.
+  SSL_CTX* tls_context() { return context_.get(); }
+  // The common name in the server's certificate.
+  std::string ServerName() const;
   // Closes without a word; `reset`: by RST.
   void Close(bool reset = false);
   // Whether anything can be read now.

@@ -1,46 +1,13 @@
 #include "tests/pop3d/session_test.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <signal.h>
 #include <stdlib.h>
 
-#include <cstdio>
-
 #include "absl/synchronization/notification.h"
 #include "common/grpc_channel.h"
-#include "common/tls.h"
+#include "tests/common/certificates.h"
 
 namespace restante::pop3 {
-namespace {
-
-// A key and a certificate of its own.
-void WriteCertificate(const std::filesystem::path& dir) {
-  EVP_PKEY* const key = EVP_EC_gen("P-256");
-  X509* const certificate = X509_new();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_set_pubkey(certificate, key);
-  X509_NAME* const name = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
-  X509_set_issuer_name(certificate, name);
-  X509_sign(certificate, key, EVP_sha256());
-  FILE* file = fopen((dir / "cert.pem").c_str(), "w");
-  PEM_write_X509(file, certificate);
-  fclose(file);
-  file = fopen((dir / "key.pem").c_str(), "w");
-  PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
-  fclose(file);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-}
-
-}  // namespace
-
 TimePoint TestClock::Now() {
   absl::MutexLock lock(&mutex_);
   ++looks_;
@@ -66,11 +33,8 @@ SessionTest::SessionTest() {
   signal(SIGPIPE, SIG_IGN);
   std::string pattern = testing::TempDir() + "/restante-pop3-XXXXXX";
   dir_ = mkdtemp(pattern.data());
-  WriteCertificate(dir_);
-  absl::StatusOr<asio::ssl::context> tls =
-      MakeServerTls((dir_ / "cert.pem").string(), (dir_ / "key.pem").string());
-  if (!tls.ok()) ADD_FAILURE() << tls.status();
-  options_.tls = *std::move(tls);
+  TestCertificate().Write(Path("cert.pem"), Path("key.pem"));
+  UseTls({.certificates = {{Path("cert.pem"), Path("key.pem")}}, .alpn = "pop3"});
   options_.settings.allow_cleartext_passwords = true;
   options_.settings.failed_login_delay = TimeSpan(0);
   options_.settings.drain_time = TimeSpan(0);
@@ -84,6 +48,12 @@ SessionTest::SessionTest() {
 SessionTest::~SessionTest() {
   StopServer();
   std::filesystem::remove_all(dir_);
+}
+
+void SessionTest::UseTls(ServerTlsOptions tls_options) {
+  absl::StatusOr<std::unique_ptr<ServerTls>> tls = ServerTls::Create(std::move(tls_options));
+  if (!tls.ok()) ADD_FAILURE() << tls.status();
+  options_.tls = *std::move(tls);
 }
 
 void SessionTest::StartServer() {

@@ -38,6 +38,9 @@ class SessionTest : public testing::Test {
   SessionTest();
   ~SessionTest() override;
 
+  std::string Path(const std::string& name) const { return (dir_ / name).string(); }
+  // Instead of the one certificate of "localhost".
+  void UseTls(ServerTlsOptions tls_options);
   // Changes settings before this; called by the first Connect otherwise.
   void StartServer();
   void StopServer();
