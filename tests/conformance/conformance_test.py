@@ -2,9 +2,13 @@
 may be left out.
 """
 
+import os
+import subprocess
 import sys
+import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 import dialogue
 import run
@@ -29,8 +33,31 @@ class Conformance(unittest.TestCase):
         server.stop()
         self.assertEqual(failures, 0)
         left_out = [result.case.id for result in results
-                    if result.outcome == "skipped" and not result.case.needs & servers.PENDING]
+                    if result.outcome == "skipped" and not result.case.needs & (servers.PENDING | servers.LONG)]
         self.assertEqual(left_out, [])
+
+    def test_the_runner_plays_against_a_server_given_by_addresses(self):
+        store = servers.Store()
+        self.addCleanup(store.stop)
+        store.create_accounts({"plain": 40, "spaces": 4})
+        directory = tempfile.mkdtemp(dir=store.stack.dir)
+        accounts, junit = (os.path.join(directory, name) for name in ("accounts", "junit"))
+        with open(accounts, "w") as file:
+            for kind, count in (("plain", 40), ("spaces", 4)):
+                for _ in range(count):
+                    file.write("%s\t%s\t%s\n" % (*store.account(kind), kind))
+        done = subprocess.run(
+            [sys.executable, "-B", os.path.join(dialogue.FOLDER, "run.py"),
+             "--pop3", store.stack.pop3_address, "--pop3s", store.stack.pop3s_address,
+             "--accounts", accounts, "--deliver-to", "lmtp:" + store.stack.lmtp_address,
+             "--junit", junit, "rfc1939/5-stat-list", "*password-with-spaces", "*outage*",
+             "rfc3206/codes/store-away-is-never-auth"],
+            capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"Tests run: \d+, Failures: 0, Skipped: 1,")
+        suite = xml.etree.ElementTree.parse(junit).getroot()
+        self.assertEqual(len(suite), int(suite.get("tests")))
+        self.assertEqual(len(suite.findall("testcase/skipped")), 1)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ import traceback
 from xml.sax.saxutils import escape, quoteattr
 
 import dialogue
+import foreign
 import player
-import servers
 from wire import Failure
 
 WORKERS = 16
@@ -57,9 +57,7 @@ def run_one(case, server, patience):
 def run(cases, server, patience=10, workers=WORKERS, report=lambda result: None):
     """All cases, many at once; those that cut the storage service off one by one.
     Results in the order of the cases; `report` gets each as it comes."""
-    server.prepare({"pop3"} | {
-        step.text.split()[0] for case in cases for step in case.steps
-        if step.verb == "open" and step.text})
+    server.prepare(cases)
     alone = [case for case in cases if "outage" in case.needs]
 
     def group(members):
@@ -78,9 +76,11 @@ def run(cases, server, patience=10, workers=WORKERS, report=lambda result: None)
 
 
 def print_result(result):
-    print("%-7s %-6s %s%s" % (
+    # In one piece: cases end at the same time.
+    sys.stdout.write("%-7s %-6s %s%s\n" % (
         result.outcome, result.case.level, result.case.id,
-        ": " + result.text if result.text else ""), flush=True)
+        ": " + result.text if result.text else ""))
+    sys.stdout.flush()
 
 
 def print_summary(results, seconds):
@@ -132,10 +132,10 @@ def arguments():
 def main():
     options = arguments()
     cases = matching(dialogue.load(), options.cases)
-    server = servers.Foreign(
-        options.name, servers.harness.split_address(options.pop3),
-        options.pop3s and servers.harness.split_address(options.pop3s),
-        options.accounts, options.deliver_to)
+    address = foreign.servers.harness.split_address
+    server = foreign.Foreign(options.name, address(options.pop3),
+                             options.pop3s and address(options.pop3s),
+                             options.accounts, options.deliver_to)
     begin = time.monotonic()
     results = run(cases, server, options.patience, options.workers, print_result)
     if options.junit:
