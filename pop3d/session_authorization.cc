@@ -150,6 +150,9 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
         ToProto(absl::FromChrono(settings.lock_wait));
     // A client that waits for the lock isn't silent.
     connection_.SetTimeout(settings.authorization_timeout + settings.lock_wait);
+    // Replies to earlier commands needn't wait for it.
+    const bool flushed = co_await connection_.Flush();
+    if (!flushed) co_return;
   }
   between_replies_ = true;
   absl::StatusOr<LinkPort::OpenedMaildrop> opened =
