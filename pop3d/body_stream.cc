@@ -69,6 +69,7 @@ void BodyStream::Cancel() {
   if (released_) return;
   released_ = true;
   call_.TryCancel();
+  if (state_ == Frame::kThere) frame_ = v1::ReadResponse();
   // With a frame on its way, the hold goes when that has come.
   if (state_ == Frame::kNone || state_ == Frame::kThere) RemoveHold();
 }

@@ -15,8 +15,6 @@
 namespace restante::pop3 {
 namespace {
 
-// Below this, octets are worth copying into the output for the sake of one write.
-constexpr size_t kWorthNoCopy = 16 * 1024;
 // What an idle connection may keep of its output buffer.
 constexpr size_t kIdleOutputOctets = 1024;
 constexpr std::chrono::seconds kLinger(2);
@@ -67,26 +65,27 @@ asio::awaitable<bool> Connection::ReceiveTls() {
 }
 
 asio::awaitable<bool> Connection::Flush() {
-  const bool flushed = co_await FlushWith({});
-  co_return flushed;
+  absl::string_view nothing;
+  while (true) {
+    const Sent sent = SendNow(&nothing);
+    if (sent != Sent::kNotAll) co_return sent == Sent::kAll;
+    const bool room = co_await AwaitRoom();
+    if (!room) co_return false;
+  }
 }
 
-asio::awaitable<bool> Connection::FlushWith(absl::string_view octets) {
-  if (octets.size() < kWorthNoCopy) {
-    output_.append(octets.data(), octets.size());
-    octets = {};
-  }
-  absl::string_view first = output_;
-  absl::string_view second = octets;
-  while (!first.empty() || !second.empty()) {
-    if (closed()) co_return false;
-    const Io sent = Send(&first, &second);
-    if (sent == Io::kDone) break;
-    const bool ready = co_await Await(sent);
-    if (!ready) co_return false;
-  }
-  output_.clear();
-  co_return true;
+Connection::Sent Connection::SendNow(absl::string_view* octets) {
+  if (closed()) return output_.empty() && octets->empty() ? Sent::kAll : Sent::kOver;
+  absl::string_view rest = output_;
+  send_wants_ = Send(&rest, octets);
+  output_.erase(0, output_.size() - rest.size());
+  if (send_wants_ == Io::kDone) return Sent::kAll;
+  return send_wants_ == Io::kOver ? Sent::kOver : Sent::kNotAll;
+}
+
+asio::awaitable<bool> Connection::AwaitRoom() {
+  const bool ready = co_await Await(send_wants_);
+  co_return ready;
 }
 
 void Connection::FlushAtOnce() {

@@ -22,8 +22,9 @@ namespace restante::pop3 {
 
 class Connection {
  public:
-  // What output() may gather before it has to be flushed, but for one line.
-  static constexpr size_t kOutputOctets = 32 * 1024;
+  // What output() may gather before it has to be flushed, but for one line: as much
+  // as a record of TLS holds.
+  static constexpr size_t kOutputOctets = 16 * 1024;
 
   Connection(asio::ip::tcp::socket socket, Deadlines& deadlines);
   Connection(const Connection&) = delete;
@@ -40,10 +41,18 @@ class Connection {
   // Waits for octets and takes them into input(). False: the connection is over.
   asio::awaitable<bool> Receive();
 
-  // Sends output(); the second, with `octets` behind it, which aren't copied when
-  // they are many. False: the connection is over.
+  // Sends output(). False: the connection is over.
   asio::awaitable<bool> Flush();
-  asio::awaitable<bool> FlushWith(absl::string_view octets);
+
+  // Sends what goes without waiting: output(), then `octets`, which aren't copied.
+  // What was sent is taken off both. With TLS, `octets` that aren't all sent have to
+  // come first the next time, so whoever may drop them puts them into output().
+  enum class Sent { kAll, kNotAll, kOver };
+  Sent SendNow(absl::string_view* octets);
+  // After kNotAll: until the client takes more. False: the connection is over.
+  asio::awaitable<bool> AwaitRoom();
+  // Lets go of memory that output() doesn't need.
+  void TrimOutput() { output_.shrink_to_fit(); }
 
   // Octets that have left by now, before encryption; and how many will have when
   // all that is in output() has. The second isn't for while a Flush is under way.
@@ -83,6 +92,8 @@ class Connection {
   LineBuffer input_;
   std::string output_;
   uint64_t sent_octets_ = 0;
+  // What the last SendNow waits for.
+  Io send_wants_ = Io::kDone;
   TimeSpan timeout_{0};
   bool timed_out_ = false;
   Deadline deadline_;

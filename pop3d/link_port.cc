@@ -81,6 +81,7 @@ LinkPort::LinkPort(uint32_t index, asio::io_context& context, Deadlines& deadlin
       deadlines_(deadlines),
       options_(options),
       messages_(messages),
+      read_slots_(context, deadlines),
       next_id_(index) {}
 
 LinkPort::~LinkPort() = default;

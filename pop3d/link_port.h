@@ -27,6 +27,7 @@
 #include "asio/io_context.hpp"
 #include "pop3d/deadlines.h"
 #include "pop3d/exchange_stream.h"
+#include "pop3d/read_slots.h"
 #include "pop3d/wakeup.h"
 #include "restante/v1/messages.grpc.pb.h"
 
@@ -120,6 +121,7 @@ class LinkPort {
   // Counts the streams to the service.
   uint64_t stream_number() const { return stream_number_; }
   v1::MessagesService::Stub& messages() { return messages_; }
+  ReadSlots& read_slots() { return read_slots_; }
   asio::io_context& context() { return context_; }
   Deadlines& deadlines() { return deadlines_; }
   const LinkOptions& options() const { return options_; }
@@ -154,6 +156,7 @@ class LinkPort {
   Deadlines& deadlines_;
   const LinkOptions options_;
   v1::MessagesService::Stub& messages_;
+  ReadSlots read_slots_;
 
   std::shared_ptr<ExchangeStream> stream_;
   // Counts streams; 0 before the first.

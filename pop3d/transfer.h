@@ -4,7 +4,8 @@
 // asks for something else, the call is given up.
 //
 // Never holds a message: at most two frames of the body stream and one output
-// buffer, however slowly the client reads. One thread.
+// buffer. While the client is waited for, the call and its frames may go (ReadSlots);
+// what follows is then read from the octet on that the client has come to. One thread.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,11 @@
 #include "pop3d/connection.h"
 #include "pop3d/dot_stuffer.h"
 #include "pop3d/link_port.h"
+#include "pop3d/read_slots.h"
 
 namespace restante::pop3 {
 
-class Transfer {
+class Transfer final : private ReadSlot {
  public:
   // The most parts of one Read call.
   static constexpr size_t kMaxParts = 64;
@@ -75,11 +77,22 @@ class Transfer {
   asio::awaitable<Result> Send(Message message);
 
  private:
-  asio::awaitable<absl::Status> FirstPiece(TimePoint deadline);
-  // Makes piece_ the next one of part next_.
-  asio::awaitable<absl::Status> NextPiece();
+  // Makes rest_ what follows position_ in part next_, by the call there is or by a
+  // new one, which is tried until `deadline`.
+  asio::awaitable<absl::Status> NextPiece(TimePoint deadline);
+  asio::awaitable<absl::Status> PieceOfNewCall(TimePoint deadline);
+  asio::awaitable<absl::Status> PieceOfCall();
+  // Sends or puts into the output what rest_ has, unless the call goes meanwhile.
+  // False: the connection is over.
+  asio::awaitable<bool> PassOn(bool stuff, DotStuffer& stuffer);
+  asio::awaitable<bool> Flush();
+  asio::awaitable<bool> AwaitClient();
+  void Advance(size_t octets);
+
+  void GiveUp() override;
   void Open();
   void Drop();
+  void DropPiece();
   void PartIsOver();
   void AskAheadIfWanted();
 
@@ -98,6 +111,11 @@ class Transfer {
   v1::ReadResponse frame_;
   int next_piece_ = 0;
   const v1::ReadPiece* piece_ = nullptr;
+  // What of piece_ isn't passed on yet.
+  absl::string_view rest_;
+  // How much of part next_ is passed on, and how much of it the call sends again.
+  uint64_t position_ = 0;
+  uint64_t skip_ = 0;
 };
 
 }  // namespace restante::pop3

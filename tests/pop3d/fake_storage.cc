@@ -157,6 +157,7 @@ class FakeStorage::MessagesFake final : public v1::MessagesService::Service {
       octets = found->octets;
     }
     if (part.has_top()) octets = TopOf(octets, part.top().body_lines());
+    if (part.has_range()) octets.erase(0, part.range().offset());
     const auto broken = storage_.broken_reads_.find(part.uid());
     const bool breaks = broken != storage_.broken_reads_.end();
     if (breaks) octets.resize(broken->second);
