@@ -9,8 +9,8 @@ import time
 
 import dialogue
 import dovecot
+import front_ends
 import run
-import servers
 
 # Dovecot waits 10 s for a lock before it says IN-USE.
 PATIENCE = 15
@@ -74,7 +74,7 @@ def main():
     cases = run.matching(dialogue.load(), options.cases)
     if not cases:
         sys.exit("no case is named so")
-    ours, version = play(servers.Restante, cases)
+    ours, version = play(front_ends.Restante, cases)
     columns = [("restante", ours)]
     versions = [version]
     if options.against:

@@ -11,14 +11,16 @@ import unittest
 import xml.etree.ElementTree
 
 import dialogue
+import front_ends
 import run
 import servers
+from store import Store
 
 
 class Conformance(unittest.TestCase):
     def test_every_case_holds(self):
         cases = dialogue.load()
-        server = servers.Restante()
+        server = front_ends.Restante()
         try:
             begin = time.monotonic()
             results = run.run(cases, server, 10 * servers.harness.PATIENCE,
@@ -37,7 +39,7 @@ class Conformance(unittest.TestCase):
         self.assertEqual(left_out, [])
 
     def test_the_runner_plays_against_a_server_given_by_addresses(self):
-        store = servers.Store()
+        store = Store()
         self.addCleanup(store.stop)
         store.create_accounts({"plain": 40, "spaces": 4})
         directory = tempfile.mkdtemp(dir=store.stack.dir)

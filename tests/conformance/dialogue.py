@@ -17,7 +17,7 @@ FIELDS = LEVELS + ("mail", "needs", "account")
 
 # First words of steps. A step that takes text has it behind one space.
 TAKES_TEXT = {"C:", "C>", "drip:", "S:", "S=", "S~", "|=", "|~", "body", "top", "block", "on",
-              "has", "lacks", "ends", "octets", "ascii", "same", "deliver", "left", "pause", "silent", "segments", "replies", "bodies",
+              "has", "lacks", "ends", "octets", "ascii", "tls:", "same", "deliver", "left", "pause", "silent", "segments", "replies", "bodies",
               "storage", "log"}
 MAY_TAKE_TEXT = {"open", "starttls", "|*"}
 BARE = {".", "closed", "gone", "injected", "close", "reset", "shutdown", "quit"}

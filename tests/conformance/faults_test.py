@@ -12,8 +12,10 @@ import threading
 import unittest
 
 import dialogue
+import front_ends
 import run
 import servers
+from store import Store
 
 PROGRAM = "restante-pop3d-faulty"
 # Which cases are about which fault.
@@ -72,11 +74,11 @@ class Faults(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.cases = dialogue.load()
-        cls.store = servers.Store()
+        cls.store = Store()
         cls.addClassCleanup(cls.store.stop)
 
     def play(self, fault, cases, workers):
-        server = servers.Restante(self.store, PROGRAM, {"RESTANTE_FAULT": fault})
+        server = front_ends.Restante(self.store, PROGRAM, {"RESTANTE_FAULT": fault})
         try:
             return run.run(cases, server, PATIENCE, workers)
         finally:

@@ -71,7 +71,7 @@ class Player(Scene):
         with_text = {
             "C:": self.say, "C>": self.send, "drip:": self.drip, "open": self.open,
             "on": self.switch, "starttls": self.starttls, "deliver": self.deliver,
-            "log": self.log_in, "pause": lambda text: time.sleep(seconds(text)),
+            "log": self.log_in, "tls:": self.set_tls, "pause": lambda text: time.sleep(seconds(text)),
             "storage": self.server.storage,
             "S:": self.expect_words, "S=": self.expect_exactly, "S~": self.expect_pattern,
             "body": self.body, "top": self.top, "replies": self.replies,

@@ -3,13 +3,14 @@ and all that the client does. What the server has to do is in player.py.
 """
 
 import base64
+import dataclasses
 import re
 import time
 import unicodedata
 
 import dialogue
 import letters
-from wire import Failure, Wire
+from wire import Failure, TlsOptions, Wire
 
 FIRST = "first"
 
@@ -35,6 +36,7 @@ class Scene:
         self.wires = {}
         self.current = FIRST
         self.segments_before = {}
+        self.tls = TlsOptions()
         self.said = []
 
     def wire(self):
@@ -98,7 +100,8 @@ class Scene:
     def open(self, text):
         """[tls|strict|fragile|…] [as NAME]"""
         words = text.split()
-        endpoint = words.pop(0) if words and words[0] != "as" else "pop3"
+        endpoint = words.pop(0) if words and words[0] != "as" else None
+        endpoint = endpoint or self.server.default_endpoint(self.case.account)
         endpoint, _, in_the_clear = endpoint.partition("-in-the-")
         self.current = words[1] if words else FIRST
         if self.current in self.wires:
@@ -108,11 +111,22 @@ class Scene:
         address, tls = self.server.endpoints[endpoint]
         self.said.append("-- %s: connected to %s" % (self.current, endpoint))
         self.wires[self.current] = Wire(
-            address, tls and not in_the_clear, self.patience)
+            address, self.tls if tls and not in_the_clear else None, self.patience)
 
     def switch(self, name):
         self.current = name
         self.wire()
+
+    def set_tls(self, text):
+        """certificate [of a stranger] | offers PROTOCOL: for handshakes from now on"""
+        word, _, rest = text.partition(" ")
+        if word == "certificate":
+            files = self.server.certificate(self.user, signed=not rest)
+            self.tls = dataclasses.replace(self.tls, certificate=files)
+        elif word == "offers":
+            self.tls = dataclasses.replace(self.tls, protocols=rest.split())
+        else:
+            raise dialogue.Mistake("%s: tls: %s" % (self.case.id, text))
 
     def starttls(self, text):
         """[with TLS 1.N] [refused]"""
@@ -120,7 +134,7 @@ class Scene:
         if not version:
             raise dialogue.Mistake("%s: starttls %s" % (self.case.id, text))
         try:
-            self.wire().start_tls(version[2])
+            self.wire().start_tls(dataclasses.replace(self.tls, version=version[2]))
         except Failure:
             if version[3]:
                 return

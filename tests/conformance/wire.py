@@ -2,6 +2,7 @@
 as far as every reply has to be well formed (RFC 1939, section 3).
 """
 
+import dataclasses
 import re
 import socket
 import ssl
@@ -24,7 +25,16 @@ class Failure(Exception):
     """The server did something else than the dialogue expects."""
 
 
+@dataclasses.dataclass(frozen=True)
+class TlsOptions:
+    version: str = None  # the 2 of TLS 1.2, to offer that and no other
+    certificate: tuple = None  # files of the client's certificate and of its key
+    protocols: list = None  # to offer by ALPN
+
+
 class Wire:
+    """`tls`: options of a handshake to begin with, or None."""
+
     def __init__(self, address, tls, patience):
         self.patience = patience
         self._buffer = bytearray()
@@ -37,8 +47,8 @@ class Wire:
         except OSError as error:
             raise Failure("can't connect: %s" % error)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls:
-            self.start_tls()
+        if tls is not None:
+            self.start_tls(tls)
 
     # Out ----------------------------------------------------------------------
 
@@ -48,20 +58,23 @@ class Wire:
         except OSError as error:
             raise Failure("the server doesn't take what is sent: %s" % error)
 
-    def start_tls(self, version=None):
-        """`version`: the 2 of TLS 1.2, to offer that and no other."""
+    def start_tls(self, options=TlsOptions()):
         if self._buffer:
             raise Failure("octets in the clear before the handshake: %r" % bytes(self._buffer))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        if version:
+        if options.version:
             # Whether an old one is refused is for the server to say.
             context.set_ciphers("ALL:@SECLEVEL=0")
-            only = ssl.TLSVersion["TLSv1_" + version]
+            only = ssl.TLSVersion["TLSv1_" + options.version]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
                 context.minimum_version, context.maximum_version = only, only
+        if options.certificate:
+            context.load_cert_chain(*options.certificate)
+        if options.protocols:
+            context.set_alpn_protocols(options.protocols)
         try:
             self.socket = context.wrap_socket(self.socket, suppress_ragged_eofs=False)
         except (OSError, ssl.SSLError) as error:

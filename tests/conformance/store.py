@@ -1,0 +1,82 @@
+"""Our storage service and LMTP server: accounts, and messages for them."""
+
+import collections
+import crypt
+import itertools
+import tempfile
+import threading
+
+from certificates import Authority
+from clients import Lmtp
+from servers import KINDS, PASSWORD, PENDING, harness
+
+# Accounts of domains with policies of their own, and what restantectl has to say of
+# these. They live in a store of their own: CAPA tells everybody that accounts differ.
+POLICY_KINDS = {
+    "kept-7-days": ("c%d@week.example", PASSWORD),
+    "kept-for-ever": ("c%d@plain.example", PASSWORD),
+    "delayed": ("c%d@delay.example", PASSWORD),
+    "hidden": ("c%d@hide.example", PASSWORD),
+    "moved": ("c%d@move.example", PASSWORD),
+}
+POLICIES = {
+    "week.example": ["--expire-retrieved", "7d"],
+    "delay.example": ["--login-delay", "2s"],
+    "hide.example": ["--deletion", "hide"],
+    "move.example": ["--deletion", "move:Deleted"],
+}
+
+
+class Store:
+    def __init__(self):
+        self.authority = Authority()
+        storage = {"client_ca_file": self.authority.certificate_file}
+        self.stack = harness.Stack(storage={} if "certified" in PENDING else storage)
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._free = collections.defaultdict(list)
+        self._deliverers = []
+        self.stack.start()
+
+    def set_policies(self):
+        for domain, policy in POLICIES.items():
+            self.stack.ctl("policy", "set", "--domain", domain, *policy)
+
+    def create_accounts(self, kinds):
+        """`kinds`: how many of each. In one go: that is quicker by far."""
+        lines = []
+        with self._lock:
+            for kind, count in kinds.items():
+                name, password = {**KINDS, **POLICY_KINDS}[kind]
+                secret = "{CRYPT}" + crypt.crypt(password, "$5$rounds=1000$garden")
+                for _ in range(count):
+                    user = (name or "c%d@example.org") % next(self._numbers)
+                    lines.append("%s\t%s\n" % (user, secret))
+                    self._free[kind].append((user, password))
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self.stack.dir) as file:
+            file.writelines(lines)
+            file.flush()
+            self.stack.ctl("accounts", "import", file.name)
+
+    def account(self, kind):
+        with self._lock:
+            return self._free[kind].pop() if self._free[kind] else None
+
+    def deliver(self, user, octets, kind=""):
+        with self._lock:
+            lmtp = self._deliverers.pop() if self._deliverers else None
+        if lmtp is None:
+            lmtp = Lmtp(self.stack.lmtp).lhlo()
+        parameters = " SMTPUTF8" if kind == "smtputf8" or not user.isascii() else ""
+        replies = lmtp.envelope([user], parameters=parameters)
+        assert replies[0][0] == 250, replies
+        (code, text), = lmtp.bdat(octets)
+        assert code == 250, (code, text)
+        with self._lock:
+            self._deliverers.append(lmtp)
+
+    def stop(self, check=True):
+        for lmtp in self._deliverers:
+            lmtp.close()
+        self.authority.close()
+        self.stack.stop(check)
