@@ -2,6 +2,7 @@
 // single value may be is config_scalars.h; writing is config_writer.cc.
 #include "common/config.h"
 
+#include <unistr.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
@@ -37,6 +38,25 @@ std::vector<std::string> KnownKeys(const Descriptor& type) {
   for (int i = 0; i < type.field_count(); ++i) keys.push_back(type.field(i)->name());
   return keys;
 }
+
+// The first octet that isn't UTF-8. yaml-cpp takes any, and writes another one.
+std::optional<YAML::Mark> FirstNotUtf8(const std::string& text) {
+  const auto* octets = reinterpret_cast<const uint8_t*>(text.data());
+  const uint8_t* bad = u8_check(octets, text.size());
+  if (bad == nullptr) return std::nullopt;
+  YAML::Mark mark;
+  const auto* line = octets;
+  for (const auto* at = octets; at != bad; ++at) {
+    if (*at != '\n') continue;
+    ++mark.line;
+    line = at + 1;
+  }
+  mark.pos = static_cast<int>(bad - octets);
+  mark.column = static_cast<int>(bad - line);
+  return mark;
+}
+
+constexpr absl::string_view kNotUtf8 = "not UTF-8; configuration is written in UTF-8";
 
 std::string Kind(const YAML::Node& node) {
   if (node.IsMap()) return "a mapping";
@@ -172,6 +192,7 @@ absl::Status MergeNode(const YAML::Node& root, Reader reader, Message* config) {
 }  // namespace
 
 absl::Status ParseYaml(const std::string& text, const std::string& name, Message* config) {
+  if (const auto bad = FirstNotUtf8(text)) return Reader(name).ErrorAt(*bad, kNotUtf8);
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() > 1) {
@@ -203,6 +224,9 @@ absl::Status ApplyOverride(const std::string& assignment, Message* config) {
   if (equals == std::string::npos || equals == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", assignment, "' isn't an override; write key.path=value"));
+  }
+  if (FirstNotUtf8(assignment).has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat("--set: ", kNotUtf8));
   }
   try {
     YAML::Node node = YAML::Load(assignment.substr(equals + 1));

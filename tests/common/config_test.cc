@@ -157,6 +157,13 @@ TEST_F(ConfigTest, BrokenYamlIsRefusedWithItsPlace) {
   EXPECT_THAT(ErrorOf("name: a\n---\nname: b\n"), HasSubstr("a second YAML document"));
 }
 
+TEST_F(ConfigTest, WhatIsNotUtf8IsRefusedWithItsPlace) {
+  EXPECT_EQ(ErrorOf("# a caf\xc3\xa8\nname: caf\xe8\n"),
+            "f.yaml:2:10: not UTF-8; configuration is written in UTF-8");
+  EXPECT_THAT(ApplyOverride("name=caf\xe8", &config_).message(), HasSubstr("not UTF-8"));
+  EXPECT_THAT(config_.name(), IsEmpty());
+}
+
 TEST_F(ConfigTest, AnErrorLeavesTheConfigurationAsItWas) {
   config_.set_name("before");
   EXPECT_FALSE(Parse("name: after\nport: many").ok());
