@@ -256,6 +256,9 @@ class LeaveOnServer(harness.StackTest):
     def test_mpop_fetches_no_message_twice(self):
         self.check(real_clients.mpop)
 
+    def test_mutt_fetches_no_message_twice(self):
+        self.check(real_clients.mutt)
+
     def test_fetchmail_deletes_what_it_fetched(self):
         self.check_deleting(real_clients.fetchmail, keep=False)
 
@@ -264,6 +267,12 @@ class LeaveOnServer(harness.StackTest):
 
     def test_mpop_deletes_what_it_fetched(self):
         self.check_deleting(real_clients.mpop, keep=False)
+
+    def test_mutt_deletes_what_it_was_told_to(self):
+        self.deliver(4)
+        self.assertEqual(self.poll(real_clients.mutt, keep=False), 4)
+        self.assertEqual(self.fetched(), [1, 2, 3, 4])
+        self.assertEqual(self.left(), 0)
 
 
 if __name__ == "__main__":

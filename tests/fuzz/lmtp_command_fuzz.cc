@@ -1,0 +1,56 @@
+// LMTP commands: whatever the line, verbs don't depend on case, arguments are part of
+// the line, and a path that is taken can't carry a line end or an angle bracket on.
+#include <algorithm>
+
+#include "plugins/lmtpd/command.h"
+#include "tests/fuzz/property.h"
+
+namespace restante::lmtp {
+namespace {
+
+void CheckPath(const Path& path) {
+  PROPERTY(path.text.find_first_of(std::string_view("\r\n\0", 3)) == path.text.npos);
+  const bool ascii =
+      std::all_of(path.text.begin(), path.text.end(), [](unsigned char c) { return c < 0x80; });
+  PROPERTY(path.utf8 == !ascii);
+  // Written again, it is the same.
+  size_t length = 0;
+  const std::string written = "<" + path.text + ">";
+  const auto again = ParsePath(written, &length);
+  PROPERTY(again.has_value() && length == written.size());
+  PROPERTY(again->text == path.text && again->literal == path.literal);
+}
+
+}  // namespace
+}  // namespace restante::lmtp
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace restante::lmtp;
+  const restante::fuzz::Input input(data, size);
+  const std::string_view line = input.text();
+  const Command command = ParseCommand(line);
+  if (!command.argument.empty()) {
+    PROPERTY(command.argument.data() >= line.data());
+    PROPERTY(command.argument.data() + command.argument.size() <= line.data() + line.size());
+  }
+  std::string upper(line);
+  for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  PROPERTY(ParseCommand(upper).verb == command.verb);
+
+  for (const std::string_view argument : {command.argument, line}) {
+    MailArguments mail;
+    if (ParseMail(argument, &mail) == nullptr) CheckPath(mail.sender);
+    for (const bool smtputf8 : {false, true}) {
+      Path recipient;
+      if (ParseRcpt(argument, smtputf8, &recipient) != nullptr) continue;
+      PROPERTY(!recipient.text.empty());
+      PROPERTY(smtputf8 || !recipient.utf8);
+      CheckPath(recipient);
+    }
+    BdatArguments bdat;
+    if (ParseBdat(argument, &bdat) == nullptr) {
+      PROPERTY(argument.find_first_of("0123456789") != argument.npos);
+    }
+  }
+  return 0;
+}
