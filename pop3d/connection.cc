@@ -21,15 +21,48 @@ constexpr std::chrono::seconds kLinger(2);
 
 }  // namespace
 
-Connection::Connection(asio::ip::tcp::socket socket, Deadlines& deadlines)
-    : socket_(std::move(socket)), deadline_(deadlines, [this] {
+Connection::Connection(asio::ip::tcp::socket socket, Deadlines& deadlines, LineLimits lines)
+    : socket_(std::move(socket)), input_(lines), deadline_(deadlines, [this, &deadlines] {
         timed_out_ = true;
+        past_end_ = deadlines.Now() >= end_;
         Close();
       }) {}
 
 void Connection::SetTimeout(TimeSpan timeout) {
   timeout_ = timeout;
   Touch();
+}
+
+void Connection::SetEnd(TimePoint end) {
+  end_ = end;
+  Touch();
+}
+
+asio::awaitable<bool> Connection::ReceiveProxyHeader(ProxyParse* parse) {
+  constexpr size_t kAtOnce = 512;
+  std::string octets;
+  while (true) {
+    const bool ready = co_await Await(Io::kWantsRead);
+    if (!ready) co_return false;
+    // Looked at first, so that nothing of a TLS handshake behind it is taken.
+    const size_t before = octets.size();
+    octets.resize(before + kAtOnce);
+    const int socket = socket_.native_handle();
+    const ssize_t seen =
+        ::recv(socket, octets.data() + before, kAtOnce, MSG_PEEK | MSG_DONTWAIT);
+    octets.resize(before + static_cast<size_t>(std::max<ssize_t>(seen, 0)));
+    if (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) continue;
+    if (seen <= 0) co_return false;
+    *parse = ParseProxyHeader(octets);
+    if (parse->outcome == ProxyParse::Outcome::kInvalid) co_return false;
+    const bool whole = parse->outcome == ProxyParse::Outcome::kHeader;
+    const size_t own = (whole ? parse->length : octets.size()) - before;
+    if (::recv(socket, octets.data() + before, own, MSG_DONTWAIT) !=
+        static_cast<ssize_t>(own)) {
+      co_return false;
+    }
+    if (whole) co_return true;
+  }
 }
 
 asio::awaitable<bool> Connection::Receive() {

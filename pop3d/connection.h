@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "asio/awaitable.hpp"
 #include "asio/ip/tcp.hpp"
+#include "common/proxy_protocol.h"
 #include "common/tls.h"
 #include "pop3d/deadlines.h"
 #include "pop3d/line_buffer.h"
@@ -26,17 +27,25 @@ class Connection {
   // as a record of TLS holds.
   static constexpr size_t kOutputOctets = 16 * 1024;
 
-  Connection(asio::ip::tcp::socket socket, Deadlines& deadlines);
+  Connection(asio::ip::tcp::socket socket, Deadlines& deadlines, LineLimits lines = {});
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // How long the client may be silent from now on.
   void SetTimeout(TimeSpan timeout);
-  void Touch() { deadline_.SetAfter(timeout_); }
+  void Touch() { deadline_.SetAfter(timeout_, end_); }
+  // When the connection has to be over, however much the client says.
+  void SetEnd(TimePoint end);
   bool timed_out() const { return timed_out_; }
+  // It was over because of SetEnd.
+  bool past_end() const { return past_end_; }
 
   LineBuffer& input() { return input_; }
   std::string& output() { return output_; }
+
+  // Before anything else: what a load balancer says of the client, and not an octet
+  // behind it. False: the connection is over, or they are no header (parse->error).
+  asio::awaitable<bool> ReceiveProxyHeader(ProxyParse* parse);
 
   // Waits for octets and takes them into input(). False: the connection is over.
   asio::awaitable<bool> Receive();
@@ -95,7 +104,9 @@ class Connection {
   // What the last SendNow waits for.
   Io send_wants_ = Io::kDone;
   TimeSpan timeout_{0};
+  TimePoint end_ = TimePoint::max();
   bool timed_out_ = false;
+  bool past_end_ = false;
   Deadline deadline_;
 };
 

@@ -5,6 +5,7 @@
 // So a deadline fires up to one sweep interval late, and never early. One thread.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 
@@ -47,7 +48,9 @@ class Deadline {
   Deadline& operator=(const Deadline&) = delete;
 
   void Set(TimePoint when) { when_ = when; }
-  void SetAfter(TimeSpan span) { when_ = deadlines_.Now() + span; }
+  void SetAfter(TimeSpan span, TimePoint at_most = TimePoint::max()) {
+    when_ = std::min(deadlines_.Now() + span, at_most);
+  }
   void Clear() { when_ = TimePoint::max(); }
 
  private:

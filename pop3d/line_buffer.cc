@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kSmall = 512;
 constexpr size_t kPipelining = 4096;
 // A SASL response with "AUTH MECHANISM " before it and its line end behind.
-constexpr size_t kSaslLineOctets = kSaslResponseOctets + 64;
+constexpr size_t kAroundResponse = 64;
 
 absl::string_view WithoutLineEnd(absl::string_view line) {
   line.remove_suffix(1);
@@ -48,16 +48,17 @@ void LineBuffer::Received(size_t octets) {
 size_t LineBuffer::LimitFor(LineLimit limit) const {
   switch (limit) {
     case LineLimit::kCommand:
-      return kCommandLineOctets;
+      return limits_.command;
     case LineLimit::kCommandOrAuth: {
       const absl::string_view start(storage_.data() + begin_,
                                     std::min<size_t>(end_ - begin_, 5));
-      return absl::EqualsIgnoreCase(start, "AUTH ") ? kSaslLineOctets : kCommandLineOctets;
+      return absl::EqualsIgnoreCase(start, "AUTH ") ? limits_.sasl_response + kAroundResponse
+                                                    : limits_.command;
     }
     case LineLimit::kSaslResponse:
-      return kSaslLineOctets;
+      return limits_.sasl_response + kAroundResponse;
   }
-  return kCommandLineOctets;
+  return limits_.command;
 }
 
 Line LineBuffer::Next(LineLimit limit) {

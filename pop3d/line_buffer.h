@@ -21,8 +21,15 @@ inline constexpr size_t kCommandLineOctets = 255;
 // mechanisms have tens of kilobytes.
 inline constexpr size_t kSaslResponseOctets = 64 * 1024;
 
+// In octets; those of a line with its end.
+struct LineLimits {
+  size_t command = kCommandLineOctets;
+  // Of the response alone.
+  size_t sasl_response = kSaslResponseOctets;
+};
+
 enum class LineLimit {
-  // 255 octets.
+  // A command, its end included.
   kCommand,
   // The same, but a line that begins with AUTH may carry an initial response.
   kCommandOrAuth,
@@ -39,6 +46,8 @@ struct Line {
 
 class LineBuffer {
  public:
+  explicit LineBuffer(LineLimits limits = {}) : limits_(limits) {}
+
   // Where the next octets go; never empty.
   absl::Span<char> Space();
   // `octets` were written to the front of the last Space().
@@ -63,6 +72,7 @@ class LineBuffer {
  private:
   size_t LimitFor(LineLimit limit) const;
 
+  const LineLimits limits_;
   std::string storage_;
   size_t begin_ = 0;
   size_t end_ = 0;

@@ -24,6 +24,8 @@ using asio::ip::tcp;
 
 // After the sessions were ended, how long their last operations may take.
 constexpr std::chrono::seconds kEndPatience(15);
+// Client addresses that are remembered, about 5 MiB.
+constexpr size_t kMostAddresses = 65'536;
 
 uint32_t ThreadCount(uint32_t configured) {
   if (configured != 0) return configured;
@@ -69,12 +71,17 @@ absl::StatusOr<tcp::acceptor> Bind(asio::io_context& context, const tcp::endpoin
 }  // namespace
 
 Server::Server(ServerOptions options)
-    : options_(std::move(options)), connections_(options_.settings.max_connections, [this] {
-        if (!shutting_down_.load()) return;
-        asio::post(workers_.front()->context(), [this] {
-          if (drain_.has_value()) drain_->cancel();
-        });
-      }) {}
+    : options_(std::move(options)),
+      connections_(options_.settings.max_connections,
+                   [this] {
+                     if (!shutting_down_.load()) return;
+                     asio::post(workers_.front()->context(), [this] {
+                       if (drain_.has_value()) drain_->cancel();
+                     });
+                   }),
+      limits_(options_.settings.of_address,
+              std::max<size_t>(kMostAddresses, size_t{2} * options_.settings.max_connections),
+              options_.settings.max_sessions_per_user) {}
 
 Server::~Server() {
   if (started_) {
@@ -87,8 +94,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(ServerOptions options) {
   std::unique_ptr<Server> server(new Server(std::move(options)));
   ServerOptions& own = server->options_;
   for (uint32_t i = 0; i < ThreadCount(own.threads); ++i) {
-    server->workers_.push_back(std::make_unique<Worker>(
-        own.settings, own.tls.get(), own.now, own.sweep_interval, server->connections_));
+    server->workers_.push_back(std::make_unique<Worker>(own.settings, own.tls.get(), own.now,
+                                                        own.sweep_interval,
+                                                        server->connections_, server->limits_));
   }
   server->link_ =
       std::make_unique<StorageLink>(server->workers_.front()->context(), own.settings.link,
@@ -104,6 +112,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(ServerOptions options) {
 }
 
 absl::Status Server::Listen(const tcp::endpoint& address, bool implicit_tls) {
+  const std::vector<tcp::endpoint>& proxied = options_.settings.proxy.listeners;
+  const bool behind_proxy =
+      proxied.empty() || std::find(proxied.begin(), proxied.end(), address) != proxied.end();
   tcp::endpoint bound = address;
   for (size_t i = 0; i < workers_.size(); ++i) {
     absl::StatusOr<tcp::acceptor> acceptor =
@@ -111,7 +122,7 @@ absl::Status Server::Listen(const tcp::endpoint& address, bool implicit_tls) {
     if (!acceptor.ok()) return acceptor.status();
     asio::error_code ignored;
     bound = acceptor->local_endpoint(ignored);
-    workers_[i]->AddAcceptor(*std::move(acceptor), implicit_tls);
+    workers_[i]->AddAcceptor(*std::move(acceptor), implicit_tls, behind_proxy);
   }
   (implicit_tls ? tls_addresses_ : addresses_).push_back(bound);
   return absl::OkStatus();
@@ -153,9 +164,15 @@ asio::awaitable<void> Server::ShutdownInOrder() {
   if (connections_.value() != 0) {
     LogWarning("pop3d", "Sessions did not end", {{"sessions", connections_.value()}});
   }
+  ReportLimits();
   link_->Stop([this] {
     for (const auto& worker : workers_) worker->Release();
   });
+}
+
+void Server::ReportLimits() {
+  const std::string hits = limits_.counters.Summary();
+  if (!hits.empty()) LogInfo("pop3d", "Limits hit since the start", {{"hits", hits}});
 }
 
 void Server::Wait() {

@@ -67,15 +67,21 @@ class Server {
   // Until all of that is done.
   void Wait();
 
+  // How often clients hit which limit.
+  const LimitCounters& limit_counters() const { return limits_.counters; }
+
  private:
   explicit Server(ServerOptions options);
   absl::Status Listen(const asio::ip::tcp::endpoint& address, bool implicit_tls);
   asio::awaitable<void> ShutdownInOrder();
+  // Writes a line about the limits that clients have hit.
+  void ReportLimits();
 
   ServerOptions options_;
   std::vector<asio::ip::tcp::endpoint> addresses_;
   std::vector<asio::ip::tcp::endpoint> tls_addresses_;
   ConnectionCount connections_;
+  Limits limits_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<StorageLink> link_;
   std::unique_ptr<TlsReloader> tls_reloader_;

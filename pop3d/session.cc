@@ -24,16 +24,15 @@ asio::awaitable<absl::StatusOr<v1::RowsResponse>> Session::Maildrop::Rows(uint32
 }
 
 Session::Session(const SessionEnvironment& environment, asio::ip::tcp::socket socket,
-                 bool implicit_tls, SessionIdentity identity)
+                 Arrival arrival, SessionIdentity identity)
     : environment_(environment),
-      connection_(std::move(socket), environment.link.deadlines()),
-      implicit_tls_(implicit_tls),
+      connection_(std::move(socket), environment.link.deadlines(), environment.settings.lines),
+      arrival_(std::move(arrival)),
       identity_(std::move(identity)),
       start_(environment.link.deadlines().Now()) {}
 
 asio::awaitable<void> Session::Run() {
-  const bool greeted = co_await Greet();
-  if (!greeted) Close("Disconnected: TLS handshake failed");
+  co_await Greet();
   while (state_ == State::kAuthorization || state_ == State::kTransaction) {
     const uint32_t refused_before = refused_;
     if (state_ == State::kAuthorization) {
@@ -45,17 +44,6 @@ asio::awaitable<void> Session::Run() {
   }
   if (state_ == State::kUpdate) co_await Update();
   co_await End();
-}
-
-asio::awaitable<bool> Session::Greet() {
-  connection_.SetTimeout(environment_.settings.authorization_timeout);
-  if (implicit_tls_) {
-    const bool secured = co_await connection_.StartTls(*environment_.tls);
-    if (!secured) co_return false;
-    identity_.tls = true;
-  }
-  Ok(Text::kReady);
-  co_return true;
 }
 
 asio::awaitable<std::optional<Line>> Session::NextLine(LineLimit limit) {
@@ -77,7 +65,12 @@ asio::awaitable<std::optional<Line>> Session::NextLine(LineLimit limit) {
     between_replies_ = false;
     if (!received) break;
   }
-  Close(connection_.timed_out() ? "Disconnected for inactivity" : "Connection closed");
+  if (connection_.timed_out()) {
+    Hit(state_ == State::kAuthorization ? Limit::kTimeBeforeLogin : Limit::kTimeInSession);
+  }
+  Close(!connection_.timed_out() ? "Connection closed"
+        : connection_.past_end() ? "Disconnected: Time is up"
+                                 : "Disconnected for inactivity");
   co_return std::nullopt;
 }
 
@@ -105,6 +98,7 @@ void Session::Refuse(Text text) {
   if (++refused_ < most) {
     AppendError(TextIn(language_, text), &out());
   } else {
+    Hit(Limit::kBadCommands);
     TellAndClose(kSysPermCode, Text::kTooManyWrongCommands,
                  "Disconnected: Too many wrong commands");
   }
@@ -122,7 +116,7 @@ asio::awaitable<void> Session::End() {
     // Frees the lock before the client can see the end of the connection.
     CloseMaildrop();
     maildrop_.reset();
-  } else {
+  } else if (!quiet_) {
     LogNoLogin(identity_, end_reason_, attempts_, failed_logins_,
                environment_.link.deadlines().Now() - start_);
   }

@@ -18,6 +18,7 @@
 #include "pop3d/command.h"
 #include "pop3d/connection.h"
 #include "pop3d/languages.h"
+#include "pop3d/limits.h"
 #include "pop3d/link_port.h"
 #include "pop3d/message_list.h"
 #include "pop3d/message_marks.h"
@@ -33,15 +34,27 @@ namespace restante::pop3 {
 struct SessionEnvironment {
   const Settings& settings;
   LinkPort& link;
+  Limits& limits;
   // Null where TLS isn't configured.
   ServerTls* tls = nullptr;
 };
 
+// How a connection came.
+struct Arrival {
+  // It begins with a handshake.
+  bool implicit_tls = false;
+  // Before that, a load balancer says whose it is.
+  bool behind_proxy = false;
+  // It has hit this limit, and is only told so.
+  std::optional<Limit> refused;
+  // What counts it among those of its address.
+  AddressTable::Ticket ticket;
+};
+
 class Session {
  public:
-  // `implicit_tls`: the connection begins with a handshake.
-  Session(const SessionEnvironment& environment, asio::ip::tcp::socket socket,
-          bool implicit_tls, SessionIdentity identity);
+  Session(const SessionEnvironment& environment, asio::ip::tcp::socket socket, Arrival arrival,
+          SessionIdentity identity);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -70,7 +83,12 @@ class Session {
     uint32_t last_retrieved = 0;
   };
 
-  asio::awaitable<bool> Greet();
+  asio::awaitable<void> Greet();
+  asio::awaitable<bool> TakeProxyHeader();
+  void UseProxyHeader(const ProxyHeader& header);
+  asio::awaitable<bool> Handshake();
+  // Counts that a limit was hit, and says so in the log.
+  void Hit(Limit limit, absl::string_view what = {});
   // The next line; nothing when the connection is over (and the state is kClosed).
   // What it returns is valid until the next one.
   asio::awaitable<std::optional<Line>> NextLine(LineLimit limit);
@@ -102,6 +120,8 @@ class Session {
   asio::awaitable<void> LogIn(v1::LoginRequest request, absl::string_view method);
   asio::awaitable<void> RefuseLogin(absl::Status status, TimePoint arrival);
   asio::awaitable<void> Stls();
+  // By TLS of this connection or, if that is to be believed, of a load balancer's.
+  bool Secure() const { return connection_.secure() || proxied_tls_; }
   bool PasswordsAllowed() const;
   CapabilityState Capabilities() const;
 
@@ -132,8 +152,9 @@ class Session {
 
   const SessionEnvironment environment_;
   Connection connection_;
-  const bool implicit_tls_;
+  Arrival arrival_;
   SessionIdentity identity_;
+  UserTable::Ticket user_ticket_;
   SessionCounters counters_;
   const TimePoint start_;
 
@@ -149,6 +170,9 @@ class Session {
   uint32_t refused_ = 0;
   // No reply has been begun that isn't ended, so that -ERR can be said.
   bool between_replies_ = false;
+  bool proxied_tls_ = false;
+  // Not worth a line in the log.
+  bool quiet_ = false;
   bool close_gently_ = false;
   // A constant; what the log says about the end.
   absl::string_view end_reason_;

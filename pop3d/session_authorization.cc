@@ -79,13 +79,12 @@ asio::awaitable<void> Session::AuthorizationCommand() {
 }
 
 bool Session::PasswordsAllowed() const {
-  return connection_.secure() || environment_.settings.allow_cleartext_passwords ||
+  return Secure() || environment_.settings.allow_cleartext_passwords ||
          On(Fault::kPasswordsInTheClear);
 }
 
 CapabilityState Session::Capabilities() const {
-  return {.stls = state_ == State::kAuthorization && environment_.tls != nullptr &&
-                  !connection_.secure(),
+  return {.stls = state_ == State::kAuthorization && environment_.tls != nullptr && !Secure(),
           .passwords = PasswordsAllowed(),
           .certificate = connection_.has_certificate(),
           .logged_in = maildrop_ != nullptr,
@@ -137,11 +136,17 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
     co_await RefuseLogin(std::move(status), arrival);
     co_return;
   }
+  if (!request.address().empty() &&
+      !environment_.limits.users.Enter(request.address(), &user_ticket_)) {
+    Hit(Limit::kSessionsOfUser);
+    Fail(kInUseCode, Text::kTooManyOfUser);
+    co_return;
+  }
   request.set_first_rows(kFirstRows);
   v1::ClientInfo& client = *request.mutable_client();
   client.set_remote_address(FormatAddress(identity_.remote));
   client.set_protocol("pop3");
-  client.set_tls(connection_.secure());
+  client.set_tls(Secure());
   client.set_request_id(identity_.id);
   if (utf8_) request.mutable_options()->set_utf8(true);
   if (settings.take_over) request.mutable_options()->set_take_over(true);
@@ -171,9 +176,13 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
   Ok(Text::kLoggedIn);
   state_ = State::kTransaction;
   connection_.SetTimeout(settings.transaction_timeout);
+  connection_.SetEnd(settings.session_timeout > TimeSpan(0)
+                         ? environment_.link.deadlines().Now() + settings.session_timeout
+                         : TimePoint::max());
 }
 
 asio::awaitable<void> Session::RefuseLogin(absl::Status status, TimePoint arrival) {
+  user_ticket_ = {};
   connection_.SetTimeout(environment_.settings.authorization_timeout);
   if (!IsWrongCredentials(status)) {
     if (ReplyFor(status).pop3_code == kSysTempCode) {
@@ -191,12 +200,13 @@ asio::awaitable<void> Session::RefuseLogin(absl::Status status, TimePoint arriva
   connection_.Touch();
   Fail(status);
   if (++failed_logins_ >= environment_.settings.max_failed_logins) {
+    Hit(Limit::kFailedLogins);
     Close("Disconnected: Too many failed logins", /*gently=*/true);
   }
 }
 
 asio::awaitable<void> Session::Stls() {
-  if (connection_.secure()) {
+  if (Secure()) {
     Refuse(Text::kTlsActive);
     co_return;
   }
@@ -218,13 +228,13 @@ asio::awaitable<void> Session::Stls() {
     co_return;
   }
   Ok(Text::kBeginTls);
-  bool secured = co_await connection_.Flush();
-  if (secured) secured = co_await connection_.StartTls(*environment_.tls);
-  if (!secured) {
-    Close("Disconnected: TLS handshake failed");
+  const bool flushed = co_await connection_.Flush();
+  if (!flushed) {
+    Close("Connection closed");
     co_return;
   }
-  identity_.tls = true;
+  const bool secured = co_await Handshake();
+  if (!secured) co_return;
   if (!On(Fault::kStlsKeepsUser)) user_.clear();
   language_ = Language::kDefault;
 }

@@ -19,7 +19,8 @@ std::string Describe(const SessionIdentity& identity) {
                       identity.method.empty() ? "" : ", method=", identity.method,
                       ", rip=", FormatHost(identity.remote.address()),
                       ", lip=", FormatHost(identity.local.address()),
-                      identity.tls ? ", TLS" : "", ", session=<", identity.id, ">");
+                      identity.tls ? ", TLS" : "", identity.via, ", session=<", identity.id,
+                      ">");
 }
 
 }  // namespace
@@ -33,6 +34,7 @@ void LogLogin(const SessionIdentity& identity) {
               {"remote", FormatAddress(identity.remote)},
               {"local", FormatAddress(identity.local)},
               {"tls", identity.tls},
+              {"via", identity.via},
               {"session", identity.id}});
 }
 
@@ -55,6 +57,7 @@ void LogNoLogin(const SessionIdentity& identity, absl::string_view reason, uint3
               {"remote", FormatAddress(identity.remote)},
               {"local", FormatAddress(identity.local)},
               {"tls", identity.tls},
+              {"via", identity.via},
               {"session", identity.id}});
 }
 
@@ -78,6 +81,26 @@ void LogEnd(const SessionIdentity& identity, absl::string_view reason,
               {"deleted", counters.deleted},
               {"messages", counters.messages},
               {"octets", counters.octets}});
+}
+
+void CountHit(LimitCounters& counters, Limit limit, TimePoint now,
+              const asio::ip::tcp::endpoint& remote, absl::string_view what) {
+  const std::optional<uint64_t> hits = counters.Count(limit, now);
+  if (!hits.has_value()) return;
+  // Clients that are slow or wrong are every day's business; limits of what is there
+  // are not.
+  const bool common = limit == Limit::kTimeBeforeLogin || limit == Limit::kTimeInSession ||
+                      limit == Limit::kFailedLogins || limit == Limit::kBadCommands ||
+                      limit == Limit::kTlsHandshake;
+  const LogLevel level = common ? LogLevel::kDebug : LogLevel::kWarning;
+  if (!LogEnabled(level)) return;
+  LogMessage(level, kLoginComponent, "Limit hit",
+             absl::StrCat("Limit hit: ", NameOf(limit), what.empty() ? "" : ", ", what,
+                          ", rip=", FormatHost(remote.address()), ", times=", *hits),
+             {{"limit", NameOf(limit)},
+              {"what", what},
+              {"remote", FormatAddress(remote)},
+              {"times", *hits}});
 }
 
 void LogSessionError(const SessionIdentity& identity, absl::string_view event,

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "asio/ip/tcp.hpp"
 #include "pop3d/deadlines.h"
+#include "pop3d/limits.h"
 
 namespace restante::pop3 {
 
@@ -18,6 +19,8 @@ struct SessionIdentity {
   asio::ip::tcp::endpoint remote;
   asio::ip::tcp::endpoint local;
   bool tls = false;
+  // By which load balancer, and what that says: ", via=192.0.2.9, sni=<pop.example>".
+  std::string via;
   // Empty before the first attempt to log in.
   std::string user;
   absl::string_view method;
@@ -48,6 +51,11 @@ void LogNoLogin(const SessionIdentity& identity, absl::string_view reason, uint3
 // `Disconnected: Logged out top=0/0, retr=2/1234, del=1/14, size=5678`
 void LogEnd(const SessionIdentity& identity, absl::string_view reason,
             const SessionCounters& counters);
+
+// Counts that a limit was hit; and says so, with `what` if there is more to say, unless
+// it was hit within the same second before.
+void CountHit(LimitCounters& counters, Limit limit, TimePoint now,
+              const asio::ip::tcp::endpoint& remote, absl::string_view what = {});
 
 // A line about something that went wrong inside a session.
 void LogSessionError(const SessionIdentity& identity, absl::string_view event,

@@ -39,7 +39,7 @@ asio::awaitable<void> Session::Auth(std::string argument) {
     response = co_await SaslResponse();
     if (!response.has_value()) co_return;
   }
-  if (response->size() > kSaslResponseOctets) {
+  if (response->size() > environment_.settings.lines.sasl_response) {
     Refuse(Text::kResponseTooLong);
     co_return;
   }

@@ -45,6 +45,10 @@ absl::Status CheckDurations(const config::Pop3dConfig& config) {
       {"authorization_timeout", config.authorization_timeout(), absl::Seconds(1), kDay},
       // RFC 1939, section 3.
       {"transaction_timeout", config.transaction_timeout(), absl::Minutes(10), kDay},
+      {"login_timeout", config.login_timeout(), absl::Seconds(1), kDay},
+      {"tls_handshake_timeout", config.tls_handshake_timeout(), absl::Seconds(1), kDay},
+      {"session_timeout", config.session_timeout(), absl::ZeroDuration(), 30 * kDay},
+      {"proxy.timeout", config.proxy().timeout(), absl::Milliseconds(100), absl::Minutes(5)},
       {"failed_login_delay", config.failed_login_delay(), absl::ZeroDuration(),
        absl::Minutes(1)},
       {"drain_time", config.drain_time(), absl::ZeroDuration(), kDay},
@@ -57,6 +61,51 @@ absl::Status CheckDurations(const config::Pop3dConfig& config) {
   };
   for (const DurationBound& bound : bounds) {
     if (absl::Status status = CheckDuration(bound); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNetworks(absl::string_view key,
+                           const google::protobuf::RepeatedPtrField<std::string>& networks) {
+  for (const std::string& text : networks) {
+    const absl::StatusOr<Network> network = Network::Parse(text);
+    if (!network.ok()) return ConfigError(key, network.status().message());
+  }
+  return absl::OkStatus();
+}
+
+std::vector<Network> NetworksOf(
+    const google::protobuf::RepeatedPtrField<std::string>& networks) {
+  std::vector<Network> parsed;
+  for (const std::string& text : networks) parsed.push_back(*Network::Parse(text));
+  return parsed;
+}
+
+absl::Status CheckProxy(const config::Pop3dConfig& config) {
+  const config::Proxy& proxy = config.proxy();
+  if (absl::Status status = CheckNetworks("proxy.networks", proxy.networks()); !status.ok()) {
+    return status;
+  }
+  for (const std::string& listener : proxy.listeners()) {
+    const auto is_it = [&](const std::string& text) { return text == listener; };
+    if (std::none_of(config.listen().begin(), config.listen().end(), is_it) &&
+        std::none_of(config.listen_tls().begin(), config.listen_tls().end(), is_it)) {
+      return ConfigError("proxy.listeners", absl::StrCat("'", listener,
+                                                         "' is in neither listen nor "
+                                                         "listen_tls"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLines(const config::Pop3dConfig& config) {
+  // RFC 2449, section 4.
+  if (config.max_command_octets() < kCommandLineOctets || config.max_command_octets() > 4096) {
+    return ConfigError("max_command_octets", "must be between 255 and 4096");
+  }
+  if (config.max_sasl_response_octets() < 1024 ||
+      config.max_sasl_response_octets() > 1024 * 1024) {
+    return ConfigError("max_sasl_response_octets", "must be between 1KiB and 1MiB");
   }
   return absl::OkStatus();
 }
@@ -96,12 +145,23 @@ config::Pop3dConfig DefaultConfig() {
   config.set_max_bad_commands_before_login(settings.max_bad_commands_before_login);
   config.set_max_bad_commands(settings.max_bad_commands);
   config.set_max_connections(settings.max_connections);
+  config.set_max_connections_per_address(settings.of_address.connections);
+  config.set_max_new_connections_per_minute(settings.of_address.new_connections_per_minute);
+  config.add_unlimited_networks("127.0.0.0/8");
+  config.add_unlimited_networks("::1/128");
+  config.set_max_sessions_per_user(settings.max_sessions_per_user);
+  config.set_max_command_octets(static_cast<uint32_t>(settings.lines.command));
+  config.set_max_sasl_response_octets(static_cast<uint32_t>(settings.lines.sasl_response));
   config.set_preferred_language(std::string(TagOf(settings.preferred_language)));
   const auto set = [](google::protobuf::Duration* duration, TimeSpan value) {
     *duration = ToProto(absl::FromChrono(value));
   };
   set(config.mutable_authorization_timeout(), settings.authorization_timeout);
+  set(config.mutable_login_timeout(), settings.login_timeout);
+  set(config.mutable_tls_handshake_timeout(), settings.tls_handshake_timeout);
   set(config.mutable_transaction_timeout(), settings.transaction_timeout);
+  set(config.mutable_session_timeout(), settings.session_timeout);
+  set(config.mutable_proxy()->mutable_timeout(), settings.proxy.timeout);
   set(config.mutable_failed_login_delay(), settings.failed_login_delay);
   set(config.mutable_drain_time(), settings.drain_time);
   set(config.mutable_lock_wait(), settings.lock_wait);
@@ -125,6 +185,12 @@ absl::Status CheckConfig(const config::Pop3dConfig& config) {
     return status;
   }
   if (absl::Status status = CheckTls(config); !status.ok()) return status;
+  if (absl::Status status = CheckProxy(config); !status.ok()) return status;
+  if (absl::Status status = CheckNetworks("unlimited_networks", config.unlimited_networks());
+      !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = CheckLines(config); !status.ok()) return status;
   if (config.storage().address().empty()) {
     return ConfigError("storage.address", "is missing; give HOST:PORT or unix:PATH");
   }
@@ -162,12 +228,27 @@ Settings SettingsFrom(const config::Pop3dConfig& config) {
   settings.allow_cleartext_passwords = config.allow_cleartext_passwords();
   settings.implementation = config.implementation();
   settings.authorization_timeout = ToTimeSpan(config.authorization_timeout());
+  settings.login_timeout = ToTimeSpan(config.login_timeout());
+  settings.tls_handshake_timeout = ToTimeSpan(config.tls_handshake_timeout());
   settings.transaction_timeout = ToTimeSpan(config.transaction_timeout());
+  settings.session_timeout = ToTimeSpan(config.session_timeout());
   settings.failed_login_delay = ToTimeSpan(config.failed_login_delay());
   settings.max_failed_logins = config.max_failed_logins();
   settings.max_bad_commands_before_login = config.max_bad_commands_before_login();
   settings.max_bad_commands = config.max_bad_commands();
   settings.max_connections = config.max_connections();
+  settings.of_address.connections = config.max_connections_per_address();
+  settings.of_address.new_connections_per_minute = config.max_new_connections_per_minute();
+  settings.of_address.exempt = NetworksOf(config.unlimited_networks());
+  settings.max_sessions_per_user = config.max_sessions_per_user();
+  settings.lines.command = config.max_command_octets();
+  settings.lines.sasl_response = config.max_sasl_response_octets();
+  settings.proxy.networks = NetworksOf(config.proxy().networks());
+  for (const std::string& text : config.proxy().listeners()) {
+    settings.proxy.listeners.push_back(ParseListenAddress(text)->tcp);
+  }
+  settings.proxy.timeout = ToTimeSpan(config.proxy().timeout());
+  settings.proxy.trust_tls = config.proxy().trust_tls();
   settings.preferred_language =
       FindLanguage(config.preferred_language(), settings.preferred_language)
           .value_or(settings.preferred_language);

@@ -16,8 +16,7 @@ namespace {
 constexpr char kComponent[] = "pop3-login";
 // After accept has failed, most likely because no descriptor is free.
 constexpr std::chrono::milliseconds kAcceptPause(100);
-constexpr absl::string_view kTooMany =
-    "-ERR [SYS/TEMP] Too many connections, please try again later.\r\n";
+constexpr uint32_t kMaxFarewells = 64;
 
 std::mt19937_64 Seeded() {
   std::random_device device;
@@ -38,7 +37,7 @@ void ConnectionCount::Leave() {
 }
 
 Worker::Worker(const Settings& settings, ServerTls* tls, TimeSource now,
-               TimeSpan sweep_interval, ConnectionCount& connections)
+               TimeSpan sweep_interval, ConnectionCount& connections, Limits& limits)
     : work_(asio::make_work_guard(context_)),
       settings_(settings),
       tls_(tls),
@@ -46,12 +45,14 @@ Worker::Worker(const Settings& settings, ServerTls* tls, TimeSource now,
       sweep_interval_(sweep_interval),
       sweep_timer_(context_),
       connections_(connections),
+      limits_(limits),
       session_ids_(Seeded()) {}
 
 Worker::~Worker() { Join(); }
 
-void Worker::AddAcceptor(asio::ip::tcp::acceptor acceptor, bool implicit_tls) {
-  listeners_.push_back({std::move(acceptor), implicit_tls});
+void Worker::AddAcceptor(asio::ip::tcp::acceptor acceptor, bool implicit_tls,
+                         bool behind_proxy) {
+  listeners_.push_back({std::move(acceptor), implicit_tls, behind_proxy});
 }
 
 void Worker::Start() {
@@ -118,34 +119,61 @@ asio::awaitable<void> Worker::Accept(Listener& listener) {
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
       continue;
     }
-    if (!connections_.Enter()) {
-      LogWarning(kComponent, "Too many connections",
-                 {{"remote", FormatAddress(remote)}, {"limit", settings_.max_connections}});
-      if (!listener.implicit_tls) {
-        socket.write_some(asio::buffer(kTooMany.data(), kTooMany.size()), error);
-      }
-      continue;
-    }
-    asio::co_spawn(context_, Serve(std::move(socket), listener.implicit_tls, remote),
-                   asio::detached);
+    Take(std::move(socket), remote, listener);
   }
 }
 
-asio::awaitable<void> Worker::Serve(asio::ip::tcp::socket socket, bool implicit_tls,
-                                    asio::ip::tcp::endpoint remote) {
+void Worker::Take(asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& remote,
+                  const Listener& listener) {
+  Arrival arrival;
+  arrival.implicit_tls = listener.implicit_tls;
+  arrival.behind_proxy =
+      listener.behind_proxy && AnyContains(settings_.proxy.networks, remote.address());
+  const bool counted = connections_.Enter();
+  if (!counted) {
+    arrival.refused = Limit::kConnections;
+  } else if (!arrival.behind_proxy) {
+    arrival.refused =
+        limits_.addresses.Enter(remote.address(), deadlines_.Now(), &arrival.ticket);
+    if (arrival.refused.has_value()) connections_.Leave();
+  }
+  if (arrival.refused.has_value()) {
+    CountHit(limits_.counters, *arrival.refused, deadlines_.Now(), remote);
+    if (!arrival.implicit_tls && !arrival.behind_proxy) {
+      std::string refusal;
+      AppendError(kSysTempCode, TextIn(Language::kDefault, RefusalOf(*arrival.refused)),
+                  &refusal);
+      asio::error_code ignored;
+      socket.write_some(asio::buffer(refusal), ignored);
+      return;
+    }
+    if (farewells_ >= kMaxFarewells) return;
+    ++farewells_;
+  }
+  const bool stays = !arrival.refused.has_value();
+  asio::co_spawn(context_, Serve(std::move(socket), std::move(arrival), remote, stays),
+                 asio::detached);
+}
+
+asio::awaitable<void> Worker::Serve(asio::ip::tcp::socket socket, Arrival arrival,
+                                    asio::ip::tcp::endpoint remote, bool counted) {
   {
     asio::error_code ignored;
     SessionIdentity identity;
     identity.id = absl::StrFormat("%016x", session_ids_());
     identity.remote = remote;
     identity.local = socket.local_endpoint(ignored);
-    const SessionEnvironment environment{settings_, *port_, tls_};
-    Session session(environment, std::move(socket), implicit_tls, std::move(identity));
+    const SessionEnvironment environment{settings_, *port_, limits_, tls_};
+    Session session(environment, std::move(socket), std::move(arrival), std::move(identity));
     sessions_.insert(&session);
     co_await session.Run();
     sessions_.erase(&session);
   }
-  connections_.Leave();
+  if (counted) {
+    connections_.Leave();
+  } else {
+    --farewells_;
+  }
 }
 
 }  // namespace restante::pop3

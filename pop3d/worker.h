@@ -41,7 +41,7 @@ class ConnectionCount {
 class Worker {
  public:
   Worker(const Settings& settings, ServerTls* tls, TimeSource now, TimeSpan sweep_interval,
-         ConnectionCount& connections);
+         ConnectionCount& connections, Limits& limits);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -49,7 +49,8 @@ class Worker {
   // Before Start.
   asio::io_context& context() { return context_; }
   void UseLink(StorageLink& link) { port_ = &link.AddPort(context_, deadlines_); }
-  void AddAcceptor(asio::ip::tcp::acceptor acceptor, bool implicit_tls);
+  // `behind_proxy`: load balancers tell whose connections they pass on.
+  void AddAcceptor(asio::ip::tcp::acceptor acceptor, bool implicit_tls, bool behind_proxy);
 
   void Start();
 
@@ -65,11 +66,15 @@ class Worker {
   struct Listener {
     asio::ip::tcp::acceptor acceptor;
     bool implicit_tls = false;
+    bool behind_proxy = false;
   };
 
   asio::awaitable<void> Accept(Listener& listener);
-  asio::awaitable<void> Serve(asio::ip::tcp::socket socket, bool implicit_tls,
-                              asio::ip::tcp::endpoint remote);
+  void Take(asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& remote,
+            const Listener& listener);
+  // `counted`: among the connections that there may be.
+  asio::awaitable<void> Serve(asio::ip::tcp::socket socket, Arrival arrival,
+                              asio::ip::tcp::endpoint remote, bool counted);
   asio::awaitable<void> Sweep();
 
   asio::io_context context_{1};
@@ -80,6 +85,9 @@ class Worker {
   const TimeSpan sweep_interval_;
   asio::steady_timer sweep_timer_;
   ConnectionCount& connections_;
+  Limits& limits_;
+  // Handshakes under way whose only end is to say that the client is refused.
+  uint32_t farewells_ = 0;
   LinkPort* port_ = nullptr;
   std::list<Listener> listeners_;
   absl::flat_hash_set<Session*> sessions_;

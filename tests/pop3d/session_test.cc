@@ -38,6 +38,8 @@ SessionTest::SessionTest() {
   options_.settings.allow_cleartext_passwords = true;
   options_.settings.failed_login_delay = TimeSpan(0);
   options_.settings.drain_time = TimeSpan(0);
+  // All clients of a test have one address, and their clock stands still.
+  options_.settings.of_address = {.connections = 0, .new_connections_per_minute = 0};
   options_.listen = {{asio::ip::make_address("127.0.0.1"), 0}};
   options_.listen_tls = {{asio::ip::make_address("127.0.0.1"), 0}};
   options_.threads = 2;

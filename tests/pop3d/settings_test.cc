@@ -48,6 +48,16 @@ TEST(SettingsTest, NamesTheKeyThatIsWrong) {
       {"preferred_language: de", "preferred_language"},
       {"preferred_language: '*'", "preferred_language"},
       {"lock_wait: 61s", "lock_wait"},
+      {"tls: {certificates: [{certificate_file: a}]}", "tls.certificates[0]"},
+      {"tls: {client_ca_file: a}", "tls.certificate_file"},
+      {"proxy: {networks: [10.0.0.1/8]}", "proxy.networks"},
+      {"proxy: {listeners: ['*:111']}", "proxy.listeners"},
+      {"proxy: {timeout: 0s}", "proxy.timeout"},
+      {"unlimited_networks: [localhost]", "unlimited_networks"},
+      {"max_command_octets: 254", "max_command_octets"},
+      {"max_sasl_response_octets: 2MiB", "max_sasl_response_octets"},
+      {"login_timeout: 0s", "login_timeout"},
+      {"tls_handshake_timeout: 0s", "tls_handshake_timeout"},
       {"implementation: \"two\\nlines\"", "implementation"},
       {"keepalive: {probes: 0}", "keepalive.probes"},
       {"keepalive: {interval: 0s}", "keepalive.interval"},
@@ -92,6 +102,57 @@ TEST(SettingsTest, CarriesEveryValueOver) {
   EXPECT_EQ(settings.keepalive.idle, std::chrono::seconds(10));
   EXPECT_EQ(settings.keepalive.interval, std::chrono::seconds(5));
   EXPECT_EQ(settings.keepalive.probes, 2);
+}
+
+TEST(SettingsTest, CarriesLimitsAndLoadBalancersOver) {
+  config::Pop3dConfig config = DefaultConfig();
+  ASSERT_TRUE(ParseYaml("{max_connections_per_address: 1, max_new_connections_per_minute: 2, "
+                        "unlimited_networks: [10.0.0.0/8], max_sessions_per_user: 3, "
+                        "max_command_octets: 512, max_sasl_response_octets: 4KiB, "
+                        "login_timeout: 1m, tls_handshake_timeout: 2s, session_timeout: 1h, "
+                        "proxy: {networks: [192.0.2.0/24], listeners: ['*:110'], timeout: 1s, "
+                        "trust_tls: true}}",
+                        "test", &config)
+                  .ok());
+  ASSERT_TRUE(CheckConfig(config).ok());
+  const Settings settings = SettingsFrom(config);
+  EXPECT_EQ(settings.of_address.connections, 1u);
+  EXPECT_EQ(settings.of_address.new_connections_per_minute, 2u);
+  EXPECT_TRUE(AnyContains(settings.of_address.exempt, asio::ip::make_address("10.1.1.1")));
+  EXPECT_EQ(settings.max_sessions_per_user, 3u);
+  EXPECT_EQ(settings.lines.command, 512u);
+  EXPECT_EQ(settings.lines.sasl_response, 4096u);
+  EXPECT_EQ(settings.login_timeout, std::chrono::minutes(1));
+  EXPECT_EQ(settings.tls_handshake_timeout, std::chrono::seconds(2));
+  EXPECT_EQ(settings.session_timeout, std::chrono::hours(1));
+  EXPECT_TRUE(AnyContains(settings.proxy.networks, asio::ip::make_address("192.0.2.9")));
+  ASSERT_EQ(settings.proxy.listeners.size(), 1u);
+  EXPECT_EQ(settings.proxy.listeners[0].port(), 110);
+  EXPECT_EQ(settings.proxy.timeout, std::chrono::seconds(1));
+  EXPECT_TRUE(settings.proxy.trust_tls);
+}
+
+TEST(SettingsTest, LimitsAddressesButNotThatOfThisMachine) {
+  const Settings settings = SettingsFrom(DefaultConfig());
+  EXPECT_EQ(settings.of_address.connections, 200u);
+  EXPECT_TRUE(AnyContains(settings.of_address.exempt, asio::ip::make_address("127.0.0.1")));
+  EXPECT_TRUE(AnyContains(settings.of_address.exempt, asio::ip::make_address("::1")));
+  EXPECT_TRUE(settings.proxy.networks.empty());
+}
+
+TEST(SettingsTest, TakesCertificatesInTheirOrderTheSinglePairFirst) {
+  config::Pop3dConfig config = DefaultConfig();
+  ASSERT_TRUE(ParseYaml("tls: {certificate_file: a, key_file: b, client_ca_file: ca, "
+                        "certificates: [{certificate_file: c, key_file: d}]}",
+                        "test", &config)
+                  .ok());
+  ASSERT_TRUE(CheckConfig(config).ok());
+  const ServerTlsOptions options = TlsOptionsFrom(config);
+  ASSERT_EQ(options.certificates.size(), 2u);
+  EXPECT_EQ(options.certificates[0].certificate_file, "a");
+  EXPECT_EQ(options.certificates[1].key_file, "d");
+  EXPECT_EQ(options.client_ca_file, "ca");
+  EXPECT_EQ(options.alpn, "pop3");
 }
 
 }  // namespace
