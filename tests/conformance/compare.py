@@ -52,7 +52,7 @@ def print_table(columns, cases):
 def print_failures(columns, verbose):
     for name, results in columns:
         for result in results:
-            if result.outcome == "FAILED":
+            if result.outcome in run.FAILURES:
                 text = result.text if verbose else result.text.split("\n")[0]
                 print("%s, %s: %s\n  %s" % (
                     name, result.case.level, "; ".join(result.case.sources), text))
@@ -64,7 +64,7 @@ def print_totals(columns):
         cells = []
         for level in dialogue.LEVELS:
             played = [r for r in results if r.case.level == level and r.outcome != "skipped"]
-            failed = sum(r.outcome == "FAILED" for r in played)
+            failed = sum(r.outcome in run.FAILURES for r in played)
             cells.append("%-13s" % ("%d of %d" % (failed, len(played))))
         print("%-9s  %s" % (name, "  ".join(cells)))
 
@@ -90,7 +90,7 @@ def main():
           "open.\nskipped: needs a part that the server hasn't, or has no way to set up.")
     if options.junit:
         run.write_junit(options.junit, ours, "restante")
-    return 1 if any(result.outcome == "FAILED" for result in ours) else 0
+    return 1 if any(result.outcome in run.FAILURES for result in ours) else 0
 
 
 if __name__ == "__main__":

@@ -87,9 +87,9 @@ class Faults(unittest.TestCase):
     def test_without_a_fault_every_case_holds(self):
         results = self.play("none", self.cases, run.WORKERS)
         for result in results:
-            if result.outcome == "FAILED":
+            if result.outcome in run.FAILURES:
                 run.print_result(result)
-        self.assertEqual([r.case.id for r in results if r.outcome == "FAILED"], [])
+        self.assertEqual([r.case.id for r in results if r.outcome in run.FAILURES], [])
 
     def test_each_fault_is_noticed(self):
         lock = threading.Lock()
@@ -97,6 +97,10 @@ class Faults(unittest.TestCase):
         def noticed_by(fault):
             cases = run.matching(self.cases, ABOUT[fault])
             results = self.play(fault, cases, 4)
+            # A case that couldn't be played has noticed nothing.
+            unplayed = [r.case.id + ": " + r.text for r in results
+                        if r.outcome in ("BROKEN", "skipped")]
+            self.assertEqual(unplayed, [])
             failed = [r.case.id for r in results if r.outcome == "FAILED"]
             with lock:
                 print("%-30s noticed by %2d of %2d: %s" % (

@@ -21,12 +21,13 @@ import player
 from wire import Failure
 
 WORKERS = 16
+FAILURES = ("FAILED", "BROKEN")
 
 
 @dataclasses.dataclass
 class Result:
     case: dialogue.Case
-    outcome: str  # ok, FAILED, skipped
+    outcome: str  # ok, FAILED, skipped; BROKEN: the suite itself didn't work
     text: str
     seconds: float
 
@@ -50,7 +51,7 @@ def run_one(case, server, patience):
     except Failure as failure:
         outcome, text = "FAILED", str(failure)
     except Exception:  # of the suite itself; the other cases still run
-        outcome, text = "FAILED", traceback.format_exc()
+        outcome, text = "BROKEN", traceback.format_exc()
     return Result(case, outcome, text, time.monotonic() - begin)
 
 
@@ -85,12 +86,12 @@ def print_result(result):
 
 def print_summary(results, seconds):
     """The closing lines; the number of failures."""
-    failed = [result for result in results if result.outcome == "FAILED"]
+    failed = [result for result in results if result.outcome in FAILURES]
     skipped = sum(result.outcome == "skipped" for result in results)
     for level in dialogue.LEVELS:
         of_level = [result for result in results if result.case.level == level]
         print("%-6s %3d cases, %d failed, %d skipped" % (
-            level, len(of_level), sum(r.outcome == "FAILED" for r in of_level),
+            level, len(of_level), sum(r.outcome in FAILURES for r in of_level),
             sum(r.outcome == "skipped" for r in of_level)))
     print("Tests run: %d, Failures: %d, Skipped: %d, Time elapsed: %.1f s" % (
         len(results), len(failed), skipped, seconds), flush=True)
@@ -104,7 +105,7 @@ def write_junit(path, results, name):
             group, _, case = result.case.id.rpartition("/")
             file.write('<testcase classname=%s name=%s time="%.3f">' % (
                 quoteattr(group), quoteattr(case), result.seconds))
-            if result.outcome == "FAILED":
+            if result.outcome in FAILURES:
                 file.write("<failure>%s</failure>" % escape(result.text))
             elif result.outcome == "skipped":
                 file.write("<skipped message=%s/>" % quoteattr(result.text))

@@ -43,20 +43,22 @@ class Store:
             self.stack.ctl("policy", "set", "--domain", domain, *policy)
 
     def create_accounts(self, kinds):
-        """`kinds`: how many of each. In one go: that is quicker by far."""
-        lines = []
-        with self._lock:
-            for kind, count in kinds.items():
-                name, password = {**KINDS, **POLICY_KINDS}[kind]
-                secret = "{CRYPT}" + crypt.crypt(password, "$5$rounds=1000$garden")
-                for _ in range(count):
-                    user = (name or "c%d@example.org") % next(self._numbers)
-                    lines.append("%s\t%s\n" % (user, secret))
-                    self._free[kind].append((user, password))
+        """`kinds`: how many of each. In one go: that is quicker by far. They are for
+        whoever asks first."""
+        made = []
+        for kind, count in kinds.items():
+            name, password = {**KINDS, **POLICY_KINDS}[kind]
+            secret = "{CRYPT}" + crypt.crypt(password, "$5$rounds=1000$garden")
+            for _ in range(count):
+                user = (name or "c%d@example.org") % next(self._numbers)
+                made.append((kind, user, password, secret))
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self.stack.dir) as file:
-            file.writelines(lines)
+            file.writelines("%s\t%s\n" % (user, secret) for _, user, _, secret in made)
             file.flush()
             self.stack.ctl("accounts", "import", file.name)
+        with self._lock:
+            for kind, user, password, _ in made:
+                self._free[kind].append((user, password))
 
     def account(self, kind):
         with self._lock:
