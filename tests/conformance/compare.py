@@ -54,8 +54,9 @@ def print_failures(columns, verbose):
         for result in results:
             if result.outcome in run.FAILURES:
                 text = result.text if verbose else result.text.split("\n")[0]
-                print("%s, %s: %s\n  %s" % (
-                    name, result.case.level, "; ".join(result.case.sources), text))
+                print("%s, %s, %s\n  %s\n  %s" % (
+                    name, result.case.level, result.case.id,
+                    "; ".join(result.case.sources), text))
 
 
 def print_totals(columns):

@@ -21,7 +21,7 @@ POLICY_KINDS = {
 }
 POLICIES = {
     "week.example": ["--expire-retrieved", "7d"],
-    "delay.example": ["--login-delay", "2s"],
+    "delay.example": ["--login-delay", "5s"],
     "hide.example": ["--deletion", "hide"],
     "move.example": ["--deletion", "move:Deleted"],
 }
