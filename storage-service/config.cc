@@ -35,6 +35,33 @@ absl::Status CheckRange(absl::string_view key, uint64_t value, uint64_t least, u
   return ConfigError(key, absl::StrCat(value, " is out of range: ", least, " to ", most));
 }
 
+config::Pop3 ToConfig(const store::Pop3Policy& policy) {
+  config::Pop3 pop3;
+  pop3.set_deletion(static_cast<config::Pop3::Deletion>(policy.deletion));
+  pop3.set_move_to(policy.move_to);
+  *pop3.mutable_expire_retrieved() = ToProto(policy.RetrievedExpiry());
+  *pop3.mutable_expire_arrived() = ToProto(policy.ArrivedExpiry());
+  *pop3.mutable_login_delay() = ToProto(policy.LoginDelay());
+  return pop3;
+}
+
+store::Pop3Policy FromConfig(const config::Pop3& pop3) {
+  store::Pop3Policy policy;
+  policy.deletion = static_cast<store::Pop3Policy::Deletion>(pop3.deletion());
+  policy.move_to = pop3.move_to();
+  policy.expire_retrieved = FromProto(pop3.expire_retrieved());
+  policy.expire_arrived = FromProto(pop3.expire_arrived());
+  policy.login_delay = FromProto(pop3.login_delay());
+  return policy;
+}
+
+absl::Status CheckPop3(const config::Pop3& pop3) {
+  if (pop3.move_to().empty()) return ConfigError("pop3.move_to", "names no mailbox");
+  const absl::Status legal = store::CheckPolicy(FromConfig(pop3));
+  if (legal.ok()) return legal;
+  return ConfigError("pop3", legal.message());
+}
+
 }  // namespace
 
 config::StorageConfig DefaultStorageConfig() {
@@ -57,6 +84,8 @@ config::StorageConfig DefaultStorageConfig() {
   config.mutable_passwords()->set_cache_entries(store.password_cache_entries);
   *config.mutable_passwords()->mutable_cache_lifetime() =
       ToProto(store.password_cache_lifetime);
+  *config.mutable_pop3() = ToConfig(store.pop3_policy);
+  *config.mutable_pop3()->mutable_expiry_interval() = ToProto(store.expiry_interval);
   config.mutable_caches()->set_accounts(store.cached_accounts);
   config.mutable_caches()->set_mailboxes(store.cached_mailboxes);
   config.mutable_engine()->set_block_cache_octets(engine.block_cache_octets);
@@ -87,13 +116,16 @@ absl::Status CheckStorageConfig(const config::StorageConfig& config) {
                          absl::Milliseconds(10)),
            CheckDuration("sessions.auth_token_lifetime",
                          config.sessions().auth_token_lifetime(), absl::Seconds(1)),
-           CheckRange("passwords.threads", config.passwords().threads(), 1, 256),
+           CheckRange("passwords.threads", config.passwords().threads(), 0, 256),
            CheckRange("passwords.queue", config.passwords().queue(), 1, kMany),
            CheckRange("passwords.cache_entries", config.passwords().cache_entries(), 0, kMany),
            CheckDuration("passwords.cache_lifetime", config.passwords().cache_lifetime(),
                          absl::ZeroDuration()),
            CheckRange("caches.accounts", config.caches().accounts(), 1, kMany),
            CheckRange("caches.mailboxes", config.caches().mailboxes(), 1, kMany),
+           CheckPop3(config.pop3()),
+           CheckDuration("pop3.expiry_interval", config.pop3().expiry_interval(),
+                         absl::Milliseconds(10)),
            CheckRange("engine.block_cache_octets", config.engine().block_cache_octets(), kMiB,
                       kTiB),
            CheckRange("engine.write_buffer_octets", config.engine().write_buffer_octets(), kMiB,
@@ -132,6 +164,9 @@ store::StoreOptions StoreOptionsFrom(const config::StorageConfig& config) {
   options.password_queue = config.passwords().queue();
   options.password_cache_entries = config.passwords().cache_entries();
   options.password_cache_lifetime = FromProto(config.passwords().cache_lifetime());
+  options.client_ca_file = config.client_ca_file();
+  options.pop3_policy = FromConfig(config.pop3());
+  options.expiry_interval = FromProto(config.pop3().expiry_interval());
   options.cached_accounts = config.caches().accounts();
   options.cached_mailboxes = config.caches().mailboxes();
   return options;

@@ -66,6 +66,29 @@ Task<absl::Status> Delete(ServiceContext* context, v1::DeleteAccountRequest* req
   return context->store.accounts().Delete(std::move(*request->mutable_address()));
 }
 
+Task<absl::Status> SetDomainPolicy(ServiceContext* context, v1::SetDomainPolicyRequest* request,
+                                   v1::SetDomainPolicyResponse* response) {
+  absl::StatusOr<store::Pop3PolicyChange> change = ChangeOf(*request);
+  if (!change.ok()) co_return change.status();
+  std::string domain = std::move(*request->mutable_domain());
+  const auto set =
+      co_await context->store.accounts().SetDomainPolicy(std::move(domain), *std::move(change));
+  if (!set.ok()) co_return set.status();
+  ToProto(*set, response->mutable_domain_policy());
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> ListDomainPolicies(ServiceContext* context,
+                                      v1::ListDomainPoliciesRequest* request,
+                                      v1::ListDomainPoliciesResponse* response) {
+  std::string domain = std::move(*request->mutable_domain());
+  const auto policies =
+      co_await context->store.accounts().ListDomainPolicies(std::move(domain));
+  if (!policies.ok()) co_return policies.status();
+  ToProto(*policies, response);
+  co_return absl::OkStatus();
+}
+
 }  // namespace
 
 void AccountsService::Serve(ServiceContext& context) {
@@ -76,6 +99,10 @@ void AccountsService::Serve(ServiceContext& context) {
   ServeUnary(context, methods_, &Methods::RequestUpdateAccount, "UpdateAccount", Update);
   ServeUnary(context, methods_, &Methods::RequestSetPassword, "SetPassword", SetPassword);
   ServeUnary(context, methods_, &Methods::RequestDeleteAccount, "DeleteAccount", Delete);
+  ServeUnary(context, methods_, &Methods::RequestSetDomainPolicy, "SetDomainPolicy",
+             SetDomainPolicy);
+  ServeUnary(context, methods_, &Methods::RequestListDomainPolicies, "ListDomainPolicies",
+             ListDomainPolicies);
   ImportCall::Serve(context, methods_);
 }
 

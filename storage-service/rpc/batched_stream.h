@@ -28,6 +28,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "common/grpc_status.h"
@@ -110,6 +111,16 @@ class BatchedStream
   // Whether there is room beyond the limits above; asked under the stream's mutex.
   virtual bool HasRoom() const { return true; }
 
+  // Adds something of the server's own accord to the next message, which goes out as
+  // soon as it can. What is added twice before that must leave one trace.
+  void AddToNext(absl::FunctionRef<void(Response&)> add) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    if (over_ || finishing_) return;
+    if (unsent_.empty()) unsent_.emplace_back();
+    add(unsent_.back().response);
+    WriteIfReady();
+  }
+
   // Asks again, after HasRoom() may have changed.
   void RoomChanged() ABSL_LOCKS_EXCLUDED(mutex_) { TakeItems(); }
 
@@ -138,6 +149,8 @@ class BatchedStream
       tags_out_ = 2;  // done_tag_ and metadata_tag_
       // Tells the client that the stream is there before there is anything to say.
       stream_.SendInitialMetadata(&metadata_tag_);
+      started_ = true;
+      WriteIfReady();
     }
     // May end the call at once.
     context_.streams.Add(this);
@@ -254,7 +267,7 @@ class BatchedStream
   }
 
   void WriteIfReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (writing_ || taking_ || over_ || finishing_ || unsent_.empty()) return;
+    if (!started_ || writing_ || taking_ || over_ || finishing_ || unsent_.empty()) return;
     writing_ = true;
     ++tags_out_;
     context_.counters.stream_messages_sent.fetch_add(1, std::memory_order_relaxed);
@@ -297,6 +310,7 @@ class BatchedStream
   // Belongs to gRPC while reading_, then to whoever is taking_.
   Request message_;
   int tags_out_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool has_message_ ABSL_GUARDED_BY(mutex_) = false;
   int next_item_ ABSL_GUARDED_BY(mutex_) = 0;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "common/config.h"
 #include "common/errors.h"
@@ -58,21 +59,143 @@ store::NewAccount FromProto(const v1::ImportEntry& entry) {
           .quota_octets = entry.quota_octets()};
 }
 
+namespace {
+
+absl::StatusOr<std::optional<absl::Duration>> DurationOf(
+    absl::string_view field, bool has, const google::protobuf::Duration& duration) {
+  std::optional<absl::Duration> value;
+  if (!has) return value;
+  // Valid by itself; how long it may be is the store's to say.
+  constexpr int64_t kMostSeconds = 315'576'000'000;
+  if (duration.seconds() < 0 || duration.seconds() > kMostSeconds || duration.nanos() < 0 ||
+      duration.nanos() > 999'999'999) {
+    return InvalidRequest(absl::StrCat("pop3_policy.", field, ": must not be negative"));
+  }
+  value = restante::FromProto(duration);
+  return value;
+}
+
+// False: there is no such field.
+bool Name(absl::string_view field, bool all, store::Pop3PolicyChange* change) {
+  const std::pair<absl::string_view, bool*> fields[] = {
+      {"deletion", &change->deletion},
+      {"move_to", &change->move_to},
+      {"expire_retrieved", &change->expire_retrieved},
+      {"expire_arrived", &change->expire_arrived},
+      {"login_delay", &change->login_delay}};
+  bool found = false;
+  for (const auto& [name, wanted] : fields) {
+    if (!all && name != field) continue;
+    *wanted = found = true;
+  }
+  return found;
+}
+
+}  // namespace
+
+absl::StatusOr<store::Pop3Policy> FromProto(const v1::Pop3Policy& policy) {
+  store::Pop3Policy out;
+  switch (policy.deletion()) {
+    case v1::Pop3Policy::DELETION_UNSPECIFIED:
+      break;
+    case v1::Pop3Policy::DELETION_EXPUNGE:
+      out.deletion = store::Pop3Policy::Deletion::kExpunge;
+      break;
+    case v1::Pop3Policy::DELETION_HIDE:
+      out.deletion = store::Pop3Policy::Deletion::kHide;
+      break;
+    case v1::Pop3Policy::DELETION_MOVE:
+      out.deletion = store::Pop3Policy::Deletion::kMove;
+      break;
+    default:
+      return InvalidRequest(absl::StrCat("pop3_policy.deletion: this service doesn't know ",
+                                         static_cast<int>(policy.deletion())));
+  }
+  out.move_to = policy.move_to();
+  const auto retrieved =
+      DurationOf("expire_retrieved", policy.has_expire_retrieved(), policy.expire_retrieved());
+  if (!retrieved.ok()) return retrieved.status();
+  const auto arrived =
+      DurationOf("expire_arrived", policy.has_expire_arrived(), policy.expire_arrived());
+  if (!arrived.ok()) return arrived.status();
+  const auto delay = DurationOf("login_delay", policy.has_login_delay(), policy.login_delay());
+  if (!delay.ok()) return delay.status();
+  out.expire_retrieved = *retrieved;
+  out.expire_arrived = *arrived;
+  out.login_delay = *delay;
+  return out;
+}
+
+void ToProto(const store::Pop3Policy& policy, v1::Pop3Policy* out) {
+  out->set_deletion(static_cast<v1::Pop3Policy::Deletion>(policy.deletion));
+  out->set_move_to(policy.move_to);
+  if (policy.expire_retrieved) {
+    *out->mutable_expire_retrieved() = restante::ToProto(*policy.expire_retrieved);
+  }
+  if (policy.expire_arrived) {
+    *out->mutable_expire_arrived() = restante::ToProto(*policy.expire_arrived);
+  }
+  if (policy.login_delay) {
+    *out->mutable_login_delay() = restante::ToProto(*policy.login_delay);
+  }
+}
+
+absl::StatusOr<store::Pop3PolicyChange> ChangeOf(const v1::SetDomainPolicyRequest& request) {
+  store::Pop3PolicyChange change;
+  for (const std::string& field : request.update_mask().paths()) {
+    if (!Name(field, false, &change)) {
+      return InvalidRequest(absl::StrCat("update_mask: a policy has no field \"", field, "\""));
+    }
+  }
+  if (request.update_mask().paths().empty()) Name("", true, &change);
+  absl::StatusOr<store::Pop3Policy> policy = FromProto(request.policy());
+  if (!policy.ok()) return policy.status();
+  change.to = *std::move(policy);
+  return change;
+}
+
+void ToProto(const store::DomainPolicy& policy, v1::DomainPolicy* out) {
+  out->set_domain(policy.domain);
+  ToProto(policy.policy, out->mutable_policy());
+}
+
+void ToProto(const store::DomainPolicies& policies, v1::ListDomainPoliciesResponse* out) {
+  for (const store::DomainPolicy& policy : policies.domains) {
+    ToProto(policy, out->add_domains());
+  }
+  ToProto(policies.service_policy, out->mutable_service_policy());
+}
+
 absl::StatusOr<store::AccountChange> ChangeOf(const v1::UpdateAccountRequest& request) {
+  constexpr absl::string_view kPolicy = "pop3_policy";
   store::AccountChange change;
   for (const std::string& path : request.update_mask().paths()) {
+    const absl::string_view view = path;
     if (path == "disabled") {
       change.disabled = request.account().disabled();
-    } else if (path == "quota_octets") {
-      change.quota_octets = request.account().quota_octets();
-    } else {
-      return InvalidRequest(absl::StrCat("update_mask: \"", path,
-                                         "\" can't be changed; \"disabled\" and "
-                                         "\"quota_octets\" can"));
+      continue;
     }
+    if (path == "quota_octets") {
+      change.quota_octets = request.account().quota_octets();
+      continue;
+    }
+    absl::string_view field = view;
+    const bool all = view == kPolicy;
+    if (all || absl::ConsumePrefix(&field, "pop3_policy.")) {
+      if (!change.pop3_policy) change.pop3_policy.emplace();
+      if (Name(field, all, &*change.pop3_policy)) continue;
+    }
+    return InvalidRequest(absl::StrCat("update_mask: \"", path,
+                                       "\" can't be changed; \"disabled\", \"quota_octets\", "
+                                       "\"pop3_policy\" and its fields can"));
   }
   if (request.update_mask().paths().empty()) {
     return InvalidRequest("update_mask: names no field to change");
+  }
+  if (change.pop3_policy) {
+    absl::StatusOr<store::Pop3Policy> policy = FromProto(request.account().pop3_policy());
+    if (!policy.ok()) return policy.status();
+    change.pop3_policy->to = *std::move(policy);
   }
   return change;
 }
@@ -85,6 +208,8 @@ void ToProto(const store::AccountInfo& account, v1::Account* out) {
   out->set_used_octets(account.used_octets);
   out->set_message_count(account.message_count);
   *out->mutable_created() = ToTimestamp(account.created);
+  if (!account.pop3_policy.empty()) ToProto(account.pop3_policy, out->mutable_pop3_policy());
+  ToProto(account.effective_pop3_policy, out->mutable_effective_pop3_policy());
 }
 
 void ToProto(const store::MailboxStatus& status, v1::MailboxStatus* out) {
@@ -108,6 +233,8 @@ void ToProto(store::MessageRow row, v1::MessageRow* out) {
   *out->mutable_save_date() = ToTimestamp(row.save_date);
   for (std::string& flag : row.flags) out->add_flags(std::move(flag));
   out->set_has_dot_line(row.has_dot_line);
+  out->set_downgraded_octets(row.downgraded_octets);
+  out->set_hidden_from_pop3(row.hidden_from_pop3);
 }
 
 absl::StatusOr<std::vector<store::ReadPart>> FromProto(
@@ -139,6 +266,47 @@ void ToProto(store::ReadPiece piece, v1::ReadPiece* out) {
   if (!piece.error.ok()) *out->mutable_error() = ToRpcStatus(piece.error);
 }
 
+absl::StatusOr<store::SessionOptions> FromProto(const v1::SessionOptions& options) {
+  constexpr absl::Duration kLongestWait = absl::Seconds(60);
+  const absl::Duration wait = restante::FromProto(options.lock_wait());
+  if (wait < absl::ZeroDuration() || wait > kLongestWait) {
+    return InvalidRequest(absl::StrCat("options.lock_wait: ", absl::FormatDuration(wait),
+                                       " is out of range: 0s to ",
+                                       absl::FormatDuration(kLongestWait)));
+  }
+  return store::SessionOptions{
+      .utf8 = options.utf8(), .lock_wait = wait, .take_over = options.take_over()};
+}
+
+void ToProto(const store::Pop3Announcement& announcement, v1::Pop3Announcement* out) {
+  if (announcement.expire_days) {
+    out->set_expire_days(*announcement.expire_days);
+  } else {
+    out->clear_expire_days();
+  }
+  out->set_login_delay_seconds(announcement.login_delay_seconds);
+  out->set_expire_differs(announcement.expire_differs);
+  out->set_login_delay_differs(announcement.login_delay_differs);
+}
+
+void ToProto(store::ExpungedPage page, v1::ListExpungedResponse* out) {
+  for (store::ExpungedMessage& message : page.messages) {
+    v1::ExpungedMessage* added = out->add_messages();
+    ToProto(std::move(message.row), added->mutable_row());
+    *added->mutable_expunged() = ToTimestamp(message.expunged);
+  }
+  out->set_end(page.end);
+}
+
+void ToProto(std::vector<store::UndeletedMessage> messages, v1::UndeleteMessagesResponse* out) {
+  for (store::UndeletedMessage& message : messages) {
+    v1::UndeletedMessage* added = out->add_messages();
+    added->set_old_uid(message.old_uid);
+    added->set_new_uid(message.new_uid);
+    added->set_uidl(std::move(message.uidl));
+  }
+}
+
 namespace {
 
 void AddRows(std::vector<store::MaildropRow> rows,
@@ -168,6 +336,7 @@ void ToProto(store::OpenedMaildrop opened, v1::MaildropSession* session,
   if (opened.lease > absl::ZeroDuration()) {
     *session->mutable_lease() = restante::ToProto(opened.lease);
   }
+  ToProto(opened.announcement, session->mutable_announcement());
   AddRows(std::move(opened.rows), rows);
 }
 
@@ -188,13 +357,29 @@ std::vector<std::string> FromProto(google::protobuf::RepeatedPtrField<std::strin
   return {std::make_move_iterator(strings.begin()), std::make_move_iterator(strings.end())};
 }
 
+namespace {
+
+store::MessageProperties FromProto(v1::MessageProperties properties) {
+  store::MessageProperties out;
+  out.uidl = std::move(*properties.mutable_uidl());
+  out.flags = restante::rpc::FromProto(std::move(*properties.mutable_flags()));
+  if (properties.has_internal_date()) {
+    out.internal_date = absl::FromUnixSeconds(properties.internal_date().seconds()) +
+                        absl::Nanoseconds(properties.internal_date().nanos());
+  }
+  return out;
+}
+
+}  // namespace
+
 store::Envelope FromProto(v1::Envelope envelope) {
   return {.sender = std::move(*envelope.mutable_sender()),
           .recipients = FromProto(std::move(*envelope.mutable_recipients())),
           .smtputf8 = envelope.smtputf8(),
           .declared_octets = envelope.declared_octets(),
           .delivery_id = std::move(*envelope.mutable_delivery_id()),
-          .client = FromProto(envelope.client())};
+          .client = FromProto(envelope.client()),
+          .properties = FromProto(std::move(*envelope.mutable_properties()))};
 }
 
 void ToProto(const std::vector<store::RecipientResult>& results, v1::DeliverResponse* out) {
@@ -206,6 +391,8 @@ void ToProto(const std::vector<store::RecipientResult>& results, v1::DeliverResp
     added->set_uidvalidity(result.uidvalidity);
     added->set_uid(result.uid);
     added->set_guid(result.guid.ToHex());
+    added->set_uidl(result.uidl);
+    added->set_uidl_replaced(result.uidl_replaced);
   }
 }
 

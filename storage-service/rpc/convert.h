@@ -11,6 +11,7 @@
 #include "restante/v1/accounts.pb.h"
 #include "restante/v1/admin.pb.h"
 #include "restante/v1/delivery.pb.h"
+#include "restante/v1/mailboxes.pb.h"
 #include "restante/v1/maildrop.pb.h"
 #include "restante/v1/messages.pb.h"
 #include "restante/v1/types.pb.h"
@@ -35,6 +36,11 @@ store::NewAccount FromProto(const v1::CreateAccountRequest& request);
 store::NewAccount FromProto(const v1::ImportEntry& entry);
 absl::StatusOr<store::AccountChange> ChangeOf(const v1::UpdateAccountRequest& request);
 void ToProto(const store::AccountInfo& account, v1::Account* out);
+absl::StatusOr<store::Pop3Policy> FromProto(const v1::Pop3Policy& policy);
+void ToProto(const store::Pop3Policy& policy, v1::Pop3Policy* out);
+absl::StatusOr<store::Pop3PolicyChange> ChangeOf(const v1::SetDomainPolicyRequest& request);
+void ToProto(const store::DomainPolicy& policy, v1::DomainPolicy* out);
+void ToProto(const store::DomainPolicies& policies, v1::ListDomainPoliciesResponse* out);
 
 // Mailboxes and messages.
 void ToProto(const store::MailboxStatus& status, v1::MailboxStatus* out);
@@ -42,8 +48,12 @@ void ToProto(store::MessageRow row, v1::MessageRow* out);
 absl::StatusOr<std::vector<store::ReadPart>> FromProto(
     const google::protobuf::RepeatedPtrField<v1::ReadPart>& parts);
 void ToProto(store::ReadPiece piece, v1::ReadPiece* out);
+void ToProto(store::ExpungedPage page, v1::ListExpungedResponse* out);
+void ToProto(std::vector<store::UndeletedMessage> messages, v1::UndeleteMessagesResponse* out);
 
 // Maildrops.
+absl::StatusOr<store::SessionOptions> FromProto(const v1::SessionOptions& options);
+void ToProto(const store::Pop3Announcement& announcement, v1::Pop3Announcement* out);
 void ToProto(store::OpenedMaildrop opened, v1::MaildropSession* session,
              google::protobuf::RepeatedPtrField<v1::MaildropRow>* rows);
 void ToProto(store::MaildropRowPage page, v1::RowsResponse* out);

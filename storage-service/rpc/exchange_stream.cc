@@ -68,7 +68,11 @@ ExchangeStream::ExchangeStream(ServiceContext& context,
 void ExchangeStream::OnCall() {
   Serve(context_, methods_, limits_);
   context_.counters.exchange_streams.fetch_add(1, std::memory_order_relaxed);
-  lease_ = maildrops_.BeginLease();
+  lease_ = maildrops_.BeginLease([this](const store::Pop3Announcement& announcement) {
+    AddToNext([&](v1::ExchangeResponse& response) {
+      ToProto(announcement, response.mutable_announcement());
+    });
+  });
 }
 
 void ExchangeStream::OnItem(v1::ExchangeRequest& message, int index) {
@@ -121,7 +125,7 @@ Task<v1::Result> ExchangeStream::Execute(v1::Operation* operation) {
           co_await Commit(&maildrops_, operation->mutable_commit(), result.mutable_commit());
       break;
     case v1::Operation::kClose:
-      status = maildrops_.Close(operation->close().session_token());
+      status = co_await Close(&maildrops_, operation->mutable_close());
       result.mutable_close();
       break;
     case v1::Operation::OPERATION_NOT_SET:
@@ -152,7 +156,8 @@ void ExchangeStream::CloseIfOpened(const v1::Result& result) {
   const v1::MaildropSession& session =
       result.has_login() ? result.login().session() : result.open().session();
   if (!session.session_token().empty()) {
-    maildrops_.Close(session.session_token()).IgnoreError();
+    // The lock is free when this returns; there is nothing else to wait for.
+    Spawn<absl::Status>(maildrops_.Close(session.session_token(), {}), [](absl::Status) {});
   }
 }
 

@@ -44,6 +44,32 @@ Task<absl::Status> ListRows(ServiceContext* context, v1::ListMessagesRequest* re
   co_return absl::OkStatus();
 }
 
+Task<absl::Status> ListExpunged(ServiceContext* context, v1::ListExpungedRequest* request,
+                                v1::ListExpungedResponse* response) {
+  const absl::StatusOr<uint32_t> limit = Limit("limit", request->limit(), 1024, 4096);
+  if (!limit.ok()) co_return limit.status();
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  auto page = co_await context->store.mailboxes().ListExpunged(
+      std::move(address), std::move(mailbox), request->after_modseq(), request->after_uid(),
+      *limit);
+  if (!page.ok()) co_return page.status();
+  ToProto(*std::move(page), response);
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> Undelete(ServiceContext* context, v1::UndeleteMessagesRequest* request,
+                            v1::UndeleteMessagesResponse* response) {
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  std::vector<uint32_t> uids(request->uids().begin(), request->uids().end());
+  auto undeleted = co_await context->store.mailboxes().Undelete(
+      std::move(address), std::move(mailbox), std::move(uids));
+  if (!undeleted.ok()) co_return undeleted.status();
+  ToProto(*std::move(undeleted), response);
+  co_return absl::OkStatus();
+}
+
 Task<absl::Status> Fetch(ServiceContext* context, v1::FetchMessagesRequest* request,
                          ResponseWriter<v1::FetchMessagesResponse>* writer) {
   absl::StatusOr<std::vector<store::ReadPart>> parts = FromProto(request->parts());
@@ -66,6 +92,9 @@ void MailboxesService::Serve(ServiceContext& context) {
   ServeUnary(context, methods_, &Methods::RequestListMailboxes, "ListMailboxes", List);
   ServeUnary(context, methods_, &Methods::RequestGetMailbox, "GetMailbox", Get);
   ServeUnary(context, methods_, &Methods::RequestListMessages, "ListMessages", ListRows);
+  ServeUnary(context, methods_, &Methods::RequestListExpunged, "ListExpunged", ListExpunged);
+  ServeUnary(context, methods_, &Methods::RequestUndeleteMessages, "UndeleteMessages",
+             Undelete);
   ServeStream(context, methods_, &Methods::RequestFetchMessages, "FetchMessages", Fetch);
 }
 

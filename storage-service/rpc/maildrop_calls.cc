@@ -23,11 +23,17 @@ Task<absl::Status> Login(store::Maildrops* maildrops, store::LeaseId lease,
   const absl::StatusOr<uint32_t> rows =
       Limit("first_rows", request->first_rows(), 0, kMostFirstRows);
   if (!rows.ok()) co_return rows.status();
-  std::string address = std::move(*request->mutable_address());
-  std::string password = std::move(*request->mutable_password());
+  store::LoginCredentials credentials;
+  credentials.address = std::move(*request->mutable_address());
+  credentials.password = std::move(*request->mutable_password());
+  for (std::string& certificate : *request->mutable_client_certificates()) {
+    credentials.client_certificates.push_back(std::move(certificate));
+  }
   store::ClientInfo client = FromProto(request->client());
-  auto opened = co_await maildrops->Login(lease, std::move(address), std::move(password),
-                                          std::move(client), *rows);
+  const absl::StatusOr<store::SessionOptions> options = FromProto(request->options());
+  if (!options.ok()) co_return options.status();
+  auto opened = co_await maildrops->Login(lease, std::move(credentials), std::move(client),
+                                          *rows, *options);
   co_return Answer(std::move(opened), response);
 }
 
@@ -38,7 +44,10 @@ Task<absl::Status> Open(store::Maildrops* maildrops, store::LeaseId lease,
   if (!rows.ok()) co_return rows.status();
   std::string token = std::move(*request->mutable_auth_token());
   store::ClientInfo client = FromProto(request->client());
-  auto opened = co_await maildrops->Open(lease, std::move(token), std::move(client), *rows);
+  const absl::StatusOr<store::SessionOptions> options = FromProto(request->options());
+  if (!options.ok()) co_return options.status();
+  auto opened =
+      co_await maildrops->Open(lease, std::move(token), std::move(client), *rows, *options);
   co_return Answer(std::move(opened), response);
 }
 
@@ -57,11 +66,19 @@ Task<absl::Status> Commit(store::Maildrops* maildrops, v1::CommitRequest* reques
                           v1::CommitResponse* response) {
   std::string token = std::move(*request->mutable_session_token());
   std::vector<store::UidRange> uids = FromProto(request->delete_uids());
-  auto deleted =
-      co_await maildrops->Commit(std::move(token), std::move(uids), request->close());
+  std::vector<store::UidRange> retrieved = FromProto(request->retrieved_uids());
+  auto deleted = co_await maildrops->Commit(std::move(token), std::move(uids),
+                                            std::move(retrieved), request->close());
   if (!deleted.ok()) co_return deleted.status();
   response->set_deleted(*deleted);
   co_return absl::OkStatus();
+}
+
+Task<absl::Status> Close(store::Maildrops* maildrops, v1::CloseRequest* request) {
+  std::string token = std::move(*request->mutable_session_token());
+  std::vector<store::UidRange> retrieved = FromProto(request->retrieved_uids());
+  absl::Status closed = co_await maildrops->Close(std::move(token), std::move(retrieved));
+  co_return closed;
 }
 
 }  // namespace restante::rpc

@@ -32,7 +32,7 @@ Task<absl::Status> UnaryCommit(ServiceContext* context, v1::CommitRequest* reque
 
 Task<absl::Status> UnaryClose(ServiceContext* context, v1::CloseRequest* request,
                               v1::CloseResponse* /*response*/) {
-  co_return context->store.maildrops().Close(request->session_token());
+  return Close(&context->store.maildrops(), request);
 }
 
 Task<absl::Status> Renew(ServiceContext* context, v1::RenewRequest* request,

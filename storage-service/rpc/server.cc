@@ -105,6 +105,7 @@ Server::~Server() { Shutdown(absl::InfinitePast()); }
 void Server::Shutdown(absl::Time deadline) {
   if (server_ == nullptr) return;
   health_.EndServing();
+  context_.store.maildrops().StopWaiting();
   context_.streams.DrainAll();
   server_->Shutdown(absl::ToChronoTime(deadline));
   // Calls that came in the last moment are known from here on; after the last of

@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_rows.h"
 #include "storage-service/store/mailbox_state.h"
+#include "storage-service/store/undelete.h"
 
 namespace restante::store {
 namespace {
 
-constexpr char kInbox[] = "INBOX";
 constexpr uint32_t kMostRows = 4096;
 constexpr uint32_t kUsualRows = 1024;
 
@@ -25,28 +24,38 @@ Task<absl::StatusOr<std::shared_ptr<Mailbox>>> FindMailbox(Directory* directory,
                                                            std::string name) {
   absl::StatusOr<Directory::Entry> account = co_await directory->Find(std::move(address));
   if (!account.ok()) co_return account.status();
-  if (!name.empty() && !absl::EqualsIgnoreCase(name, kInbox)) {
-    co_return MakeError(v1::ERROR_REASON_NO_SUCH_MAILBOX,
-                        absl::StrCat((*account)->address, " has no mailbox \"", name, "\""));
-  }
-  absl::StatusOr<std::shared_ptr<Mailbox>> mailbox =
-      co_await mailboxes->Find((*account)->inbox);
+  absl::StatusOr<Directory::NamedMailbox> named =
+      co_await directory->FindMailbox(*account, std::move(name));
+  if (!named.ok()) co_return named.status();
+  absl::StatusOr<std::shared_ptr<Mailbox>> mailbox = co_await mailboxes->Find(named->id);
   co_return mailbox;
 }
 
 Task<absl::StatusOr<std::vector<MailboxStatus>>> AccountMailboxes::List(std::string address) {
-  absl::StatusOr<MailboxStatus> inbox = co_await Get(std::move(address), kInbox);
-  if (!inbox.ok()) co_return inbox.status();
-  co_return std::vector<MailboxStatus>{*std::move(inbox)};
+  absl::StatusOr<Directory::Entry> account = co_await directory_->Find(std::move(address));
+  if (!account.ok()) co_return account.status();
+  absl::StatusOr<std::vector<Directory::NamedMailbox>> named =
+      co_await directory_->MailboxesOf((*account)->id);
+  if (!named.ok()) co_return named.status();
+  std::vector<MailboxStatus> statuses;
+  for (Directory::NamedMailbox& mailbox : *named) {
+    absl::StatusOr<MailboxStatus> status = co_await mailboxes_->Status(mailbox.id);
+    if (!status.ok()) co_return status.status();
+    status->name = std::move(mailbox.name);
+    statuses.push_back(*std::move(status));
+  }
+  co_return statuses;
 }
 
 Task<absl::StatusOr<MailboxStatus>> AccountMailboxes::Get(std::string address,
                                                           std::string mailbox) {
-  absl::StatusOr<std::shared_ptr<Mailbox>> found =
-      co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
-  if (!found.ok()) co_return found.status();
-  absl::StatusOr<MailboxStatus> status = co_await mailboxes_->Status((*found)->id());
-  if (status.ok()) status->name = kInbox;
+  absl::StatusOr<Directory::Entry> account = co_await directory_->Find(std::move(address));
+  if (!account.ok()) co_return account.status();
+  absl::StatusOr<Directory::NamedMailbox> named =
+      co_await directory_->FindMailbox(*account, std::move(mailbox));
+  if (!named.ok()) co_return named.status();
+  absl::StatusOr<MailboxStatus> status = co_await mailboxes_->Status(named->id);
+  if (status.ok()) status->name = std::move(named->name);
   co_return status;
 }
 
@@ -125,6 +134,44 @@ Task<absl::StatusOr<Changes>> AccountMailboxes::ChangesSince(std::string address
     return std::binary_search(changes.vanished.begin(), changes.vanished.end(), row.uid);
   });
   co_return changes;
+}
+
+Task<absl::StatusOr<ExpungedPage>> AccountMailboxes::ListExpunged(std::string address,
+                                                                  std::string mailbox,
+                                                                  uint64_t after_modseq,
+                                                                  uint32_t after_uid,
+                                                                  uint32_t limit) {
+  if (limit > kMostRows) {
+    co_return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                        absl::StrCat("limit is ", limit, "; at most ", kMostRows));
+  }
+  absl::StatusOr<std::shared_ptr<Mailbox>> found =
+      co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
+  if (!found.ok()) co_return found.status();
+  absl::StatusOr<ExpungedPage> page = co_await ListExpungedRows(
+      engine_, *std::move(found), ModseqAndUid{after_modseq, after_uid},
+      limit == 0 ? kUsualRows : limit, clock_->Now() - grace_);
+  co_return page;
+}
+
+Task<absl::StatusOr<std::vector<UndeletedMessage>>> AccountMailboxes::Undelete(
+    std::string address, std::string mailbox, std::vector<uint32_t> uids) {
+  absl::StatusOr<Directory::Entry> account = co_await directory_->Find(address);
+  if (!account.ok()) co_return account.status();
+  absl::StatusOr<std::shared_ptr<Mailbox>> found =
+      co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
+  if (!found.ok()) co_return found.status();
+  std::shared_ptr<AccountUsage> usage;
+  if ((*account)->quota_octets > 0) {
+    absl::StatusOr<std::shared_ptr<AccountUsage>> known = co_await directory_->UsageOf(*account);
+    if (!known.ok()) co_return known.status();
+    usage = *std::move(known);
+  }
+  const absl::Time now = clock_->Now();
+  absl::StatusOr<std::vector<UndeletedMessage>> undeleted = co_await UndeleteRows(
+      engine_, &mailboxes_->bodies(), *std::move(account), std::move(usage), *std::move(found),
+      std::move(uids), now, now - grace_);
+  co_return undeleted;
 }
 
 }  // namespace restante::store

@@ -1,5 +1,5 @@
 // An account's mailboxes for IMAP services and operators: names to mailboxes, rows
-// and changes out of them. There is one mailbox for each account so far, INBOX.
+// and changes out of them.
 #pragma once
 
 #include <memory>
@@ -23,8 +23,14 @@ Task<absl::StatusOr<std::shared_ptr<Mailbox>>> FindMailbox(Directory* directory,
 
 class AccountMailboxes : public Mailboxes {
  public:
-  AccountMailboxes(engine::Engine* engine, Directory* directory, MailboxTable* mailboxes)
-      : engine_(engine), directory_(directory), mailboxes_(mailboxes) {}
+  // What was expunged can be brought back for `grace`.
+  AccountMailboxes(engine::Engine* engine, Directory* directory, MailboxTable* mailboxes,
+                   const Clock* clock, absl::Duration grace)
+      : engine_(engine),
+        directory_(directory),
+        mailboxes_(mailboxes),
+        clock_(clock),
+        grace_(grace) {}
 
   Task<absl::StatusOr<std::vector<MailboxStatus>>> List(std::string address) override;
   Task<absl::StatusOr<MailboxStatus>> Get(std::string address, std::string mailbox) override;
@@ -34,11 +40,18 @@ class AccountMailboxes : public Mailboxes {
   // with ListMessages.
   Task<absl::StatusOr<Changes>> ChangesSince(std::string address, std::string mailbox,
                                              uint64_t since_modseq) override;
+  Task<absl::StatusOr<ExpungedPage>> ListExpunged(std::string address, std::string mailbox,
+                                                  uint64_t after_modseq, uint32_t after_uid,
+                                                  uint32_t limit) override;
+  Task<absl::StatusOr<std::vector<UndeletedMessage>>> Undelete(
+      std::string address, std::string mailbox, std::vector<uint32_t> uids) override;
 
  private:
   engine::Engine* const engine_;
   Directory* const directory_;
   MailboxTable* const mailboxes_;
+  const Clock* const clock_;
+  const absl::Duration grace_;
 };
 
 }  // namespace restante::store

@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "storage-service/store/addresses.h"
+#include "storage-service/store/policies.h"
 #include "storage-service/store/shard_calls.h"
 
 namespace restante::store {
@@ -70,6 +72,8 @@ Task<absl::StatusOr<AccountRecords::Loaded>> AccountRecords::Load(AccountId acco
   entry->inbox = inbox->id;
   entry->inbox_uidvalidity = inbox->uidvalidity;
   entry->created = absl::FromUnixMicros(record->created_us());
+  entry->domain = DomainOf(record->normalized_address());
+  entry->own_policy = FromRecord(record->pop3_policy());
   co_return Loaded{std::move(entry), record->normalized_address()};
 }
 
@@ -105,6 +109,50 @@ Task<absl::Status> AccountRecords::Change(AccountId account,
     if (!absl::IsAborted(committed.status())) co_return committed.status();
   }
   co_return TooMuchContention();
+}
+
+Task<absl::StatusOr<std::optional<AccountRecords::NamedMailbox>>> AccountRecords::FindMailbox(
+    AccountId account, std::string name) {
+  const auto value =
+      co_await GetKey(engine_, AccountShard(account), absl::StrCat(kMailboxes, name));
+  if (!value.ok()) co_return value.status();
+  if (!value->has_value()) co_return std::optional<NamedMailbox>();
+  auto mailbox = DecodeMailbox(account, name, **value);
+  if (!mailbox.ok()) co_return mailbox.status();
+  co_return std::optional<NamedMailbox>(*std::move(mailbox));
+}
+
+Task<absl::Status> AccountRecords::AddMailbox(AccountId account, NamedMailbox mailbox) {
+  format::MailboxEntry entry;
+  entry.set_mailbox_id(std::string(mailbox.id.AsOctets()));
+  entry.set_uidvalidity(mailbox.uidvalidity);
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    const auto version = co_await ShardVersion(engine_, AccountShard(account));
+    if (!version.ok()) co_return version.status();
+    auto record = co_await Read(account);
+    if (!record.ok()) co_return record.status();
+    const auto there = co_await FindMailbox(account, mailbox.name);
+    if (!there.ok()) co_return there.status();
+    if (there->has_value() || record->next_uidvalidity() > mailbox.uidvalidity) {
+      co_return absl::AlreadyExistsError(
+          absl::StrCat("a mailbox was added to account ", account.ToHex(), " meanwhile"));
+    }
+    // Not of its generation: what was proved to be the account's still is.
+    record->set_next_uidvalidity(mailbox.uidvalidity + 1);
+    engine::CommitRequest request{AccountShard(account), *version};
+    request.puts.emplace_back(kRecordKey, record->SerializeAsString());
+    request.puts.emplace_back(absl::StrCat(kMailboxes, mailbox.name),
+                              entry.SerializeAsString());
+    const auto committed = co_await CommitShard(engine_, std::move(request));
+    if (!absl::IsAborted(committed.status())) co_return committed.status();
+  }
+  co_return TooMuchContention();
+}
+
+Task<absl::StatusOr<uint32_t>> AccountRecords::NextUidvalidity(AccountId account) {
+  const auto record = co_await Read(account);
+  if (!record.ok()) co_return record.status();
+  co_return record->next_uidvalidity();
 }
 
 Task<absl::StatusOr<std::vector<AccountRecords::NamedMailbox>>> AccountRecords::Mailboxes(

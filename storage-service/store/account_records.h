@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,15 @@ class AccountRecords {
   // change the account at the same time, several times. NO_SUCH_ACCOUNT.
   Task<absl::Status> Change(AccountId account,
                             std::function<void(format::AccountRecord*)> change);
+
+  // One of them. Nothing: there is none of that name.
+  Task<absl::StatusOr<std::optional<NamedMailbox>>> FindMailbox(AccountId account,
+                                                                std::string name);
+  // What the next mailbox gets at least.
+  Task<absl::StatusOr<uint32_t>> NextUidvalidity(AccountId account);
+  // Gives a mailbox its name. ALREADY_EXISTS: another has it by now, or was added
+  // with this UIDVALIDITY.
+  Task<absl::Status> AddMailbox(AccountId account, NamedMailbox mailbox);
 
   // By name.
   Task<absl::StatusOr<std::vector<NamedMailbox>>> Mailboxes(AccountId account);

@@ -36,6 +36,17 @@ struct ImportReport {
 struct AccountChange {
   std::optional<bool> disabled;
   std::optional<uint64_t> quota_octets;
+  std::optional<Pop3PolicyChange> pop3_policy;
+};
+
+struct DomainPolicy {
+  std::string domain;
+  Pop3Policy policy;
+};
+
+struct DomainPolicies {
+  std::vector<DomainPolicy> domains;  // by domain
+  Pop3Policy service_policy;
 };
 
 // What authentication proves: this caller may act for this account.
@@ -58,6 +69,12 @@ class Accounts {
   virtual Task<absl::Status> SetPassword(std::string address, Credential credential) = 0;
   virtual Task<absl::Status> Delete(std::string address) = 0;
   virtual Task<absl::StatusOr<ImportReport>> Import(std::vector<NewAccount> accounts) = 0;
+
+  // What a domain's accounts inherit; a policy that becomes empty is taken away.
+  virtual Task<absl::StatusOr<DomainPolicy>> SetDomainPolicy(std::string domain,
+                                                             Pop3PolicyChange change) = 0;
+  // One domain's, or all of them if it is empty.
+  virtual Task<absl::StatusOr<DomainPolicies>> ListDomainPolicies(std::string domain) = 0;
 
   // Password verification runs on threads of its own, behind a bounded queue and
   // a bounded cache of recent successes.

@@ -174,4 +174,19 @@ std::optional<std::string> WithoutDetail(absl::string_view normalized) {
   return absl::StrCat(normalized.substr(0, plus), normalized.substr(at));
 }
 
+std::string DomainOf(absl::string_view normalized) {
+  // The only one: a local part has none.
+  const size_t at = normalized.find('@');
+  return at == absl::string_view::npos ? std::string() : std::string(normalized.substr(at + 1));
+}
+
+absl::StatusOr<std::string> NormalizeDomain(absl::string_view domain) {
+  if (domain.empty() || domain.find('@') != absl::string_view::npos) {
+    return Bad(domain, "isn't a domain");
+  }
+  absl::StatusOr<std::string> address = NormalizeAddress(absl::StrCat("a@", domain));
+  if (!address.ok()) return address.status();
+  return DomainOf(*address);
+}
+
 }  // namespace restante::store

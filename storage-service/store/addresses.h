@@ -32,4 +32,10 @@ absl::StatusOr<std::string> NormalizeAddress(absl::string_view address);
 // begins with it has none.
 std::optional<std::string> WithoutDetail(absl::string_view normalized);
 
+// The domain of an address in normal form; empty if it has none.
+std::string DomainOf(absl::string_view normalized);
+
+// The normal form of a domain alone. BAD_ADDRESS.
+absl::StatusOr<std::string> NormalizeDomain(absl::string_view domain);
+
 }  // namespace restante::store

@@ -12,6 +12,9 @@ namespace restante::store {
 Bodies::Hold::Hold(Bodies* bodies, const engine::BodyId& body) : bodies_(bodies), body_(body) {
   absl::MutexLock lock(&bodies_->mutex_);
   ++bodies_->held_[body];
+  const auto examined = bodies_->examined_.find(body);
+  if (examined == bodies_->examined_.end()) return;
+  for (Examination* examination : examined->second) examination->Disturb();
 }
 
 Bodies::Hold::~Hold() {
@@ -33,21 +36,46 @@ Task<absl::StatusOr<bool>> Bodies::IsValid(engine::BodyId body,
   if (!row.ok()) co_return row.status();
   if (row->has_value()) co_return (*row)->body == body;
 
-  // Expunged before the read above, so it is among these, or reclaimed.
-  absl::StatusOr<std::optional<Head>> head = co_await ReadHead(engine_, reference.mailbox);
-  if (!head.ok()) co_return head.status();
-  if (!head->has_value()) co_return false;
-  absl::StatusOr<std::vector<LeftRow>> left =
-      co_await ScanLeft(engine_, reference.mailbox, kExpungedPrefix, (*head)->reclaimed_modseq);
+  // Expunged before the read above, so it is there, or reclaimed.
+  absl::StatusOr<std::optional<LeftRow>> left =
+      co_await FindLeft(engine_, reference.mailbox, reference.uid);
   if (!left.ok()) co_return left.status();
-  for (const LeftRow& candidate : *left) {
-    if (candidate.uid == reference.uid) co_return candidate.record.row.body == body;
-  }
-  co_return false;
+  co_return left->has_value() && (*left)->record.row.body == body;
+}
+
+Bodies::Examination::Examination(Bodies* bodies, const engine::BodyId& body)
+    : bodies_(bodies), body_(body) {
+  absl::MutexLock lock(&bodies_->mutex_);
+  disturbed_ = bodies_->held_.contains(body);
+  bodies_->examined_[body].push_back(this);
+}
+
+Bodies::Examination::~Examination() {
+  absl::MutexLock lock(&bodies_->mutex_);
+  const auto examined = bodies_->examined_.find(body_);
+  std::erase(examined->second, this);
+  if (examined->second.empty()) bodies_->examined_.erase(examined);
+}
+
+template <typename Call>
+Task<absl::StatusOr<bool>> Bodies::Examination::Conclude(Call call) {
+  bool disturbed = false;
+  absl::Status status = co_await Await<absl::Status>([&](Done<absl::Status> done) {
+    // Submitted under the lock: whoever takes the body later comes after this.
+    absl::MutexLock lock(&bodies_->mutex_);
+    disturbed = disturbed_;
+    if (disturbed) {
+      std::move(done)(absl::OkStatus());
+    } else {
+      call(std::move(done));
+    }
+  });
+  if (!status.ok()) co_return status;
+  co_return !disturbed;
 }
 
 Task<absl::StatusOr<bool>> Bodies::EraseIfUnneeded(engine::BodyId body) {
-  if (IsHeld(body)) co_return false;
+  Examination examination(this, body);
   using References = absl::StatusOr<std::vector<engine::BodyReference>>;
   References references = co_await Await<References>(
       [&](Done<References> done) { engine_->GetReferences(body, std::move(done)); });
@@ -56,15 +84,14 @@ Task<absl::StatusOr<bool>> Bodies::EraseIfUnneeded(engine::BodyId body) {
     absl::StatusOr<bool> valid = co_await IsValid(body, reference);
     if (!valid.ok()) co_return valid.status();
     if (*valid) co_return false;
-    absl::Status removed = co_await Await<absl::Status>([&](Done<absl::Status> done) {
+    absl::StatusOr<bool> removed = co_await examination.Conclude([&](Done<absl::Status> done) {
       engine_->RemoveReference(body, reference, std::move(done));
     });
-    if (!removed.ok()) co_return removed;
+    if (!removed.ok() || !*removed) co_return removed;
   }
-  absl::Status erased = co_await Await<absl::Status>(
+  absl::StatusOr<bool> erased = co_await examination.Conclude(
       [&](Done<absl::Status> done) { engine_->EraseBody(body, std::move(done)); });
-  if (!erased.ok()) co_return erased;
-  co_return true;
+  co_return erased;
 }
 
 }  // namespace restante::store

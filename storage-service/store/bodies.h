@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -23,8 +24,9 @@ class Bodies {
   Bodies(const Bodies&) = delete;
   Bodies& operator=(const Bodies&) = delete;
 
-  // A delivery has this body in its hands: while the hold lives, the body isn't
-  // erased, although its rows may be missing yet.
+  // Somebody is about to write a row that holds this body: while the hold lives, the
+  // body isn't erased and no reference to it is removed as one without a row. Taken
+  // before the reference is added, kept until the row's commit is complete.
   class Hold {
    public:
     Hold() = default;
@@ -54,9 +56,32 @@ class Bodies {
   Task<absl::StatusOr<bool>> EraseIfUnneeded(engine::BodyId body);
 
  private:
+  // What is found out about a body is worth nothing once somebody has taken it into
+  // their hands, even if they have let go of it again.
+  class Examination {
+   public:
+    Examination(Bodies* bodies, const engine::BodyId& body);
+    ~Examination();
+    Examination(const Examination&) = delete;
+    Examination& operator=(const Examination&) = delete;
+
+    // Calls the engine, unless the examination was disturbed. False: it was.
+    template <typename Call>
+    Task<absl::StatusOr<bool>> Conclude(Call call);
+    // Under the bodies' mutex.
+    void Disturb() { disturbed_ = true; }
+
+   private:
+    Bodies* const bodies_;
+    const engine::BodyId body_;
+    bool disturbed_ = false;  // under the bodies' mutex
+  };
+
   engine::Engine* const engine_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<engine::BodyId, int> held_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<engine::BodyId, std::vector<Examination*>> examined_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace restante::store

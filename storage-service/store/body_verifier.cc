@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "storage-service/store/encoded_words.h"
 #include "storage-service/store/normaliser.h"
 
 namespace restante::store {
@@ -46,7 +47,7 @@ Task<absl::StatusOr<std::vector<std::string>>> VerifyBody(engine::Engine* engine
     faults.push_back(absl::StrCat(name, " has no reference to the row"));
   }
 
-  absl::StatusOr<bool> exact = co_await HasExactly(engine, row.body, row.octets);
+  absl::StatusOr<bool> exact = co_await HasExactly(engine, row.body, row.body_octets());
   if (!exact.ok() && ReasonOf(exact.status()) != v1::ERROR_REASON_CORRUPT &&
       !absl::IsDataLoss(exact.status())) {
     co_return exact.status();
@@ -54,13 +55,15 @@ Task<absl::StatusOr<std::vector<std::string>>> VerifyBody(engine::Engine* engine
   if (!exact.ok()) {
     faults.push_back(absl::StrCat(name, ": ", exact.status().message()));
   } else if (!*exact) {
-    faults.push_back(absl::StrCat(name, " doesn't have the row's ", row.octets, " octets"));
+    faults.push_back(
+        absl::StrCat(name, " doesn't have the row's ", row.body_octets(), " octets"));
   }
   if (!read_all || !faults.empty()) co_return faults;
 
   Normaliser measure;
-  std::string scratch;
-  for (uint64_t offset = 0; offset < row.octets; offset += kChunk) {
+  Normaliser surrogate;
+  bool ascii = true;
+  for (uint64_t offset = 0; offset < row.body_octets(); offset += kChunk) {
     Octets data = co_await ReadAt(engine, row.body, offset, kChunk);
     if (!data.ok()) {
       if (!absl::IsDataLoss(data.status()) && !absl::IsNotFound(data.status())) {
@@ -69,11 +72,22 @@ Task<absl::StatusOr<std::vector<std::string>>> VerifyBody(engine::Engine* engine
       faults.push_back(absl::StrCat(name, " at octet ", offset, ": ", data.status().message()));
       co_return faults;
     }
-    scratch.clear();
-    measure.Feed(*data, scratch);
+    const uint64_t in_message = row.octets > offset ? row.octets - offset : 0;
+    const absl::string_view message = absl::string_view(*data).substr(0, in_message);
+    const absl::string_view behind = absl::string_view(*data).substr(message.size());
+    std::string scratch;
+    measure.Feed(message, scratch);
+    surrogate.Feed(behind, scratch);
+    ascii &= IsAsciiText(behind);
   }
-  scratch.clear();
+  std::string scratch;
   measure.Finish(scratch);
+  surrogate.Finish(scratch);
+  if (!ascii || surrogate.octets() != row.surrogate_header_octets() ||
+      surrogate.header_octets() != row.surrogate_header_octets()) {
+    faults.push_back(absl::StrCat(name, " has a surrogate whose header isn't one in ASCII of ",
+                                  row.surrogate_header_octets(), " octets"));
+  }
   if (measure.octets() != row.octets) {
     faults.push_back(
         absl::StrCat(name, " isn't in normal form: some line doesn't end in CRLF"));

@@ -1,12 +1,17 @@
 #include "storage-service/store/deletion.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "storage-service/store/low_uid.h"
 #include "storage-service/store/mailbox_rows.h"
+#include "storage-service/store/move.h"
+#include "storage-service/store/row_changes.h"
+#include "storage-service/store/uid_runs.h"
 
 namespace restante::store {
 namespace {
@@ -33,49 +38,28 @@ absl::Status CheckRuns(const std::vector<UidRange>& uids, uint32_t uid_next) {
   return absl::OkStatus();
 }
 
-// What is to be deleted: the commit's keys, made before its MODSEQ is known.
-struct Deletions {
-  std::vector<std::pair<std::string, std::string>> puts;
-  std::vector<std::string> deletes;
-  std::vector<uint32_t> uids;
-  uint64_t octets = 0;
+using Visit = std::function<void(uint32_t uid, StoredRow row)>;
 
-  void Add(uint32_t uid, StoredRow row, absl::Time now) {
-    uids.push_back(uid);
-    octets += row.octets;
-    deletes.push_back(RowKey(uid));
-    deletes.push_back(ModseqKey(kChangePrefix, row.modseq, uid));
-    puts.emplace_back(ModseqKey(kExpungedPrefix, 0, uid),
-                      Encode(ExpungedRow{std::move(row), now}));
-  }
-};
-
-// Reads the rows of the runs; jumps over what lies between them.
-Task<absl::StatusOr<Deletions>> Collect(engine::Engine* engine, MailboxId mailbox,
-                                        std::vector<UidRange> runs, absl::Time now) {
-  Deletions found;
-  size_t run = 0;
+// Reads those rows of the runs that the session sees; jumps over what lies between
+// the runs.
+Task<absl::Status> Collect(engine::Engine* engine, MailboxId mailbox,
+                           std::vector<UidRange> runs, uint64_t modseq, Visit visit) {
+  size_t count = 0;
   uint32_t next = runs.front().first;
-  const uint32_t end = runs.back().last + 1;
   while (next != 0) {
-    absl::StatusOr<RowScan> scan = co_await ScanRows(engine, mailbox, next, end, kPageRows);
+    absl::StatusOr<RowScan> scan = co_await ScanRuns(engine, mailbox, runs, next, kPageRows);
     if (!scan.ok()) co_return scan.status();
     for (auto& [uid, row] : scan->rows) {
-      while (runs[run].last < uid) ++run;  // uid < end, so there is one
-      if (uid < runs[run].first) continue;
-      if (found.uids.size() == kMostDeletions) {
+      if (!row.VisibleAt(modseq)) continue;
+      if (count++ == kMostDeletions) {
         co_return Invalid(absl::StrCat("delete_uids names more than ", kMostDeletions,
                                        " messages; delete them in several sessions"));
       }
-      found.Add(uid, std::move(row), now);
+      visit(uid, std::move(row));
     }
     next = scan->next_uid;
-    if (next != 0) {
-      while (runs[run].last < next) ++run;
-      next = std::max(next, runs[run].first);
-    }
   }
-  co_return found;
+  co_return absl::OkStatus();
 }
 
 // The ends of runs that aren't among the rows found must have been expunged since
@@ -104,31 +88,9 @@ Task<absl::Status> CheckEnds(engine::Engine* engine, MailboxId mailbox,
   co_return absl::OkStatus();
 }
 
-// The lowest live row that stays; what is added meanwhile is above uid_next.
-Task<absl::StatusOr<uint32_t>> LowestLeft(engine::Engine* engine, MailboxId mailbox, Head head,
-                                          std::vector<UidRange> runs) {
-  size_t run = 0;
-  uint32_t next = head.low_uid;
-  while (next != 0) {
-    absl::StatusOr<RowScan> scan =
-        co_await ScanRows(engine, mailbox, next, head.uid_next, kPageRows);
-    if (!scan.ok()) co_return scan.status();
-    for (const auto& [uid, row] : scan->rows) {
-      while (run < runs.size() && runs[run].last < uid) ++run;
-      if (run == runs.size() || uid < runs[run].first) co_return uid;
-    }
-    next = scan->next_uid;
-    // Inside a run nothing stays.
-    if (next != 0 && run < runs.size() && runs[run].first <= next) {
-      next = std::max(next, runs[run].last + 1);
-    }
-  }
-  co_return head.uid_next;
-}
-
 }  // namespace
 
-Task<absl::StatusOr<uint64_t>> DeleteFromSession(engine::Engine* engine,
+Task<absl::StatusOr<uint64_t>> DeleteFromSession(DeletionTools tools,
                                                  std::shared_ptr<Mailbox> mailbox,
                                                  SessionFacts facts, std::vector<UidRange> uids,
                                                  absl::Time now) {
@@ -138,37 +100,51 @@ Task<absl::StatusOr<uint64_t>> DeleteFromSession(engine::Engine* engine,
   if (!loaded.ok()) co_return loaded;
   const Head head = mailbox->durable();
   if (head.last_commit_fencing == facts.fencing) co_return head.last_commit_deleted;
-  if (head.last_commit_fencing > facts.fencing) {
-    co_return MakeError(v1::ERROR_REASON_LEASE_LOST,
-                        "a newer session has committed to the maildrop");
+  if (std::max(head.last_commit_fencing, head.oldest_fencing) > facts.fencing) {
+    co_return MakeError(v1::ERROR_REASON_LEASE_LOST, "a newer session has the maildrop");
   }
   absl::Status legal = CheckRuns(uids, facts.uid_next);
   if (!legal.ok()) co_return legal;
   if (uids.empty()) co_return 0;
 
-  absl::StatusOr<Deletions> found = co_await Collect(engine, mailbox->id(), uids, now);
-  if (!found.ok()) co_return found.status();
-  legal = co_await CheckEnds(engine, mailbox->id(), uids, found->uids, facts.modseq);
+  const bool hides = facts.deletion == Pop3Policy::Deletion::kHide;
+  const bool moves = facts.deletion == Pop3Policy::Deletion::kMove;
+  RowChanges changes;
+  MovingRows moving;
+  Visit visit = [&](uint32_t uid, StoredRow row) {
+    if (moves) moving.emplace_back(uid, row);
+    if (hides) {
+      changes.Hide(uid, std::move(row));
+    } else {
+      changes.Expunge(uid, std::move(row), now);
+    }
+  };
+  absl::Status collected =
+      co_await Collect(tools.engine, mailbox->id(), uids, facts.modseq, std::move(visit));
+  if (!collected.ok()) co_return collected;
+  legal = co_await CheckEnds(tools.engine, mailbox->id(), uids, changes.uids(), facts.modseq);
   if (!legal.ok()) co_return legal;
-  const uint64_t deleted = found->uids.size();
+  const uint64_t deleted = changes.uids().size();
   if (deleted == 0) co_return 0;
-  absl::StatusOr<uint32_t> low = co_await LowestLeft(engine, mailbox->id(), head, uids);
+  absl::StatusOr<LowUids> low =
+      co_await LowestWithout(tools.engine, mailbox->id(), head, RunsOf(changes.uids()), hides);
   if (!low.ok()) co_return low.status();
 
-  Deletions deletions = *std::move(found);
-  Mailbox::Plan plan = [deletions = std::move(deletions), low = *low, fencing = facts.fencing](
-                           Head& next, Change& change) mutable -> absl::Status {
-    const uint64_t modseq = ++next.highest_modseq;
-    for (auto& [key, value] : deletions.puts) SetModseq(key, modseq);
-    next.message_count -= deletions.uids.size();
-    next.octets -= deletions.octets;
-    next.low_uid = std::max(next.low_uid, low);
-    next.last_expunge_modseq = modseq;
+  uint64_t move = head.moves;
+  if (moves) {
+    absl::StatusOr<uint64_t> copied = co_await CopyToMove(
+        tools, mailbox, facts.account, facts.move_to, std::move(moving), now);
+    if (!copied.ok()) co_return copied.status();
+    move = *copied;
+  }
+
+  Mailbox::Plan plan = [changes = std::move(changes), low = *low, fencing = facts.fencing,
+                        deleted, move](Head& next, Change& change) mutable -> absl::Status {
+    changes.Apply(next, change);
+    low.RaiseIn(next);
+    next.moves = move;
     next.last_commit_fencing = fencing;
-    next.last_commit_deleted = deletions.uids.size();
-    change.puts = std::move(deletions.puts);
-    change.deletes = std::move(deletions.deletes);
-    change.removed = std::move(deletions.uids);
+    next.last_commit_deleted = deleted;
     return absl::OkStatus();
   };
   CommitResult result = co_await mailbox->Commit(std::move(plan));

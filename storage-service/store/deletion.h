@@ -1,5 +1,7 @@
 // What QUIT does: a session's deletions, all or none of them, in one commit that
-// moves each row aside and can be told again without harm.
+// moves each row aside or hides it, as the session's policy says, and can be told
+// again without harm. Rows that are to be moved to another mailbox are copied there
+// before (move.h).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +13,7 @@
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/mailbox_state.h"
+#include "storage-service/store/move.h"
 #include "storage-service/store/session_token.h"
 #include "storage-service/store/types.h"
 
@@ -28,7 +31,7 @@ namespace restante::store {
 // The commit holds about 300 octets for each message in memory, and the engine's
 // batch another 100: it must be one commit, since it is all or none. A million
 // deletions, the most that one session may make, are within 400 MB for a second.
-Task<absl::StatusOr<uint64_t>> DeleteFromSession(engine::Engine* engine,
+Task<absl::StatusOr<uint64_t>> DeleteFromSession(DeletionTools tools,
                                                  std::shared_ptr<Mailbox> mailbox,
                                                  SessionFacts facts, std::vector<UidRange> uids,
                                                  absl::Time now);

@@ -34,16 +34,18 @@ absl::Status OverQuota(const AccountEntry& account) {
                                 " over its quota of ", account.quota_octets, " octets"));
 }
 
-IncomingMessage::IncomingMessage(DeliveryTools tools, std::string delivery_id,
+IncomingMessage::IncomingMessage(DeliveryTools tools, Envelope envelope,
                                  std::vector<Addressee> addressees)
     : tools_(std::move(tools)),
-      delivery_id_(std::move(delivery_id)),
+      envelope_(std::move(envelope)),
       addressees_(std::move(addressees)),
       guid_(Guid::Random()),
       arrived_(tools_.clock->Now()),
       hold_(&tools_.mailboxes->bodies(), guid_),
       nobody_(std::none_of(addressees_.begin(), addressees_.end(),
-                           [](const Addressee& a) { return a.status.ok(); })) {}
+                           [](const Addressee& a) { return a.status.ok(); })) {
+  if (envelope_.smtputf8) surrogate_.emplace();
+}
 
 IncomingMessage::~IncomingMessage() {
   if (!finished_) SettleBody();
@@ -55,7 +57,7 @@ Task<absl::Status> IncomingMessage::Append(std::string data) {
   while (failure_.ok() && !rest.empty()) {
     const absl::string_view slice = rest.substr(0, kChunk);
     rest.remove_prefix(slice.size());
-    normaliser_.Feed(slice, buffer_);
+    Normalise(slice);
     if (normaliser_.octets() > tools_.max_message_octets) {
       failure_ = TooLarge(tools_.max_message_octets);
       break;
@@ -84,8 +86,23 @@ Task<absl::Status> IncomingMessage::FlushChunk() {
   co_return put;
 }
 
-Task<std::vector<RecipientResult>> IncomingMessage::Finish() {
+void IncomingMessage::Normalise(absl::string_view data) {
+  const size_t before = buffer_.size();
+  normaliser_.Feed(data, buffer_);
+  if (surrogate_) surrogate_->Feed(absl::string_view(buffer_).substr(before));
+}
+
+void IncomingMessage::AppendSurrogate() {
+  const size_t before = buffer_.size();
   normaliser_.Finish(buffer_);
+  if (!surrogate_) return;
+  surrogate_->Feed(absl::string_view(buffer_).substr(before));
+  surrogate_->Finish();
+  buffer_ += surrogate_->header();
+}
+
+Task<std::vector<RecipientResult>> IncomingMessage::Finish() {
+  AppendSurrogate();
   if (failure_.ok() && normaliser_.octets() > tools_.max_message_octets) {
     failure_ = TooLarge(tools_.max_message_octets);
   }
@@ -97,6 +114,7 @@ Task<std::vector<RecipientResult>> IncomingMessage::Finish() {
     // All that has to be read comes first: what follows is submitted in one go.
     co_await FindMailboxes();
     co_await FindEarlierDeliveries();
+    co_await ChooseUidls();
     co_await WriteRows();
   }
   SettleBody();
@@ -115,7 +133,8 @@ Task<void> IncomingMessage::FindMailboxes() {
     copy.recipient = i;
     const uint32_t number = copies_of[account.inbox]++;
     copy.second = number > 0;
-    if (!delivery_id_.empty()) copy.id_key = DeliveryKeyOf(delivery_id_, number);
+    if (!envelope_.delivery_id.empty())
+      copy.id_key = DeliveryKeyOf(envelope_.delivery_id, number);
     searches.push_back(tools_.mailboxes->Find(account.inbox));
   }
   std::vector<Found> found = co_await JoinAll(std::move(searches));
@@ -131,7 +150,7 @@ Task<void> IncomingMessage::FindMailboxes() {
 }
 
 Task<void> IncomingMessage::FindEarlierDeliveries() {
-  if (delivery_id_.empty()) co_return;
+  if (envelope_.delivery_id.empty()) co_return;
   std::vector<Copy*> by_key;
   for (Copy& copy : copies_) {
     if (!copy.decided) by_key.push_back(&copy);
@@ -148,9 +167,38 @@ Task<void> IncomingMessage::FindEarlierDeliveries() {
       copy->result.status = WithReason(earlier.status());
       copy->decided = true;
     } else if (earlier->has_value()) {
-      copy->result = {absl::OkStatus(), mailbox, (*earlier)->uidvalidity, (*earlier)->uid,
-                      (*earlier)->guid};
+      const DeliveryRecord& first = **earlier;
+      copy->result = {
+          absl::OkStatus(),   mailbox,
+          first.uidvalidity,  first.uid,
+          first.guid,         first.own_uidl.empty() ? DerivedUidl(first.guid) : first.own_uidl,
+          first.uidl_replaced};
       copy->decided = true;
+    }
+  }
+}
+
+Task<void> IncomingMessage::ChooseUidls() {
+  const std::string wanted = envelope_.properties.uidl;
+  std::vector<Copy*> by_mailbox;
+  for (Copy& copy : copies_) {
+    if (copy.second) copy.own_uidl = DerivedUidl(Id128::Random());
+    if (wanted.empty() || copy.decided) continue;
+    copy.uidl_replaced = copy.second || !IsLegalUidl(wanted);
+    if (!copy.uidl_replaced) by_mailbox.push_back(&copy);
+  }
+  std::sort(by_mailbox.begin(), by_mailbox.end(),
+            [](const Copy* a, const Copy* b) { return a->mailbox->id() < b->mailbox->id(); });
+  for (Copy* copy : by_mailbox) {
+    copy->uidl_turn = co_await tools_.uidls->Lock(copy->mailbox->id(), wanted);
+    absl::StatusOr<bool> taken = co_await tools_.uidls->IsTaken(copy->mailbox->id(), wanted);
+    if (!taken.ok()) {
+      copy->result.status = WithReason(taken.status());
+      copy->decided = true;
+    } else if (*taken) {
+      copy->uidl_replaced = true;
+    } else {
+      copy->own_uidl = wanted;
     }
   }
 }
@@ -160,7 +208,7 @@ Task<void> IncomingMessage::WriteRows() {
   for (Copy& copy : copies_) {
     if (copy.decided) continue;
     // Checked again with the commit; here it saves writing the body for nothing.
-    copy.result.status = CheckQuota(copy, copy.mailbox->submitted());
+    copy.result.status = CheckQuota(copy);
     copy.decided = !copy.result.status.ok();
     if (!copy.decided) to_write.push_back(&copy);
   }
@@ -199,22 +247,37 @@ absl::Status IncomingMessage::PutLastChunk() {
   return answer->status;
 }
 
-absl::Status IncomingMessage::CheckQuota(const Copy& copy, const Head& head) const {
-  const AccountEntry& account = *addressees_[copy.recipient].account;
-  if (account.quota_octets == 0 || head.octets + normaliser_.octets() <= account.quota_octets) {
+absl::Status IncomingMessage::CheckQuota(const Copy& copy) const {
+  const Addressee& addressee = addressees_[copy.recipient];
+  if (addressee.usage == nullptr) return absl::OkStatus();
+  const uint64_t quota = addressee.account->quota_octets;
+  if (addressee.usage->total() + normaliser_.octets() <= quota) return absl::OkStatus();
+  return OverQuota(*addressee.account);
+}
+
+absl::Status IncomingMessage::ClaimQuota(const Copy& copy, const Head& head) const {
+  const Addressee& addressee = addressees_[copy.recipient];
+  if (addressee.usage == nullptr ||
+      addressee.usage->SetWithin(addressee.account->quota_octets, copy.mailbox->id(),
+                                 head.octets + normaliser_.octets())) {
     return absl::OkStatus();
   }
-  return OverQuota(account);
+  return OverQuota(*addressee.account);
 }
 
 Task<CommitResult> IncomingMessage::WriteRow(Copy* copy) {
   std::shared_ptr<Mailbox> mailbox = copy->mailbox;
   StoredRow row;
   row.guid = row.body = guid_;
-  if (copy->second) row.own_uidl = DerivedUidl(Id128::Random());
+  row.own_uidl = copy->own_uidl;
   row.octets = normaliser_.octets();
   row.header_octets = normaliser_.header_octets();
-  row.internal_date = arrived_;
+  if (surrogate_ && surrogate_->needed()) {
+    row.downgraded_octets = surrogate_->header().size() + row.octets - row.header_octets;
+  }
+  row.internal_date = envelope_.properties.internal_date.value_or(arrived_);
+  // They were looked at when the delivery began.
+  static_cast<void>(SetFlags(envelope_.properties.flags, row));
   row.save_date = tools_.clock->Now();
   row.has_dot_line = normaliser_.has_dot_line();
   const absl::Time saved = row.save_date;
@@ -223,21 +286,27 @@ Task<CommitResult> IncomingMessage::WriteRow(Copy* copy) {
   // operand, the strings' pointers to themselves included.
   Mailbox::Plan plan = [this, copy, row = std::move(row)](
                            Head& head, Change& change) mutable -> absl::Status {
-    if (absl::Status fits = CheckQuota(*copy, head); !fits.ok()) return fits;
+    if (absl::Status fits = ClaimQuota(*copy, head); !fits.ok()) return fits;
     if (head.uid_next == UINT32_MAX) {
       return MakeError(v1::ERROR_REASON_STORE_FULL, "the mailbox has used up its UIDs");
     }
     const uint32_t uid = head.uid_next++;
     row.modseq = ++head.highest_modseq;
-    if (head.message_count++ == 0) head.low_uid = uid;
-    head.octets += row.octets;
+    RowTotals added;
+    added.Add(row);
+    added.AddNewTo(head, uid);
     change.puts.emplace_back(RowKey(uid), Encode(row));
     change.puts.emplace_back(ModseqKey(kChangePrefix, row.modseq, uid), std::string());
-    change.reference = {row.body, uid};
-    change.added = ListedRow::Of(uid, row);
-    copy->result = {absl::OkStatus(), copy->mailbox->id(), head.uidvalidity, uid, guid_};
+    change.references.emplace_back(row.body, uid);
+    change.added.push_back(ListedRow::Of(uid, row));
+    UidlIndex::Record(row, uid, change);
+    copy->result = {absl::OkStatus(), copy->mailbox->id(), head.uidvalidity, uid, guid_,
+                    row.Uidl(),       copy->uidl_replaced};
     if (!copy->id_key.empty()) {
-      DeliveryIds::Record(copy->id_key, {uid, guid_, head.uidvalidity, row.save_date}, change);
+      DeliveryIds::Record(
+          copy->id_key,
+          {uid, guid_, head.uidvalidity, row.save_date, row.own_uidl, copy->uidl_replaced},
+          change);
     }
     return absl::OkStatus();
   };

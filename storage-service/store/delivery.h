@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,13 @@
 #include "storage-service/store/deliveries.h"
 #include "storage-service/store/delivery_ids.h"
 #include "storage-service/store/directory.h"
+#include "storage-service/store/header_downgrade.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/normaliser.h"
 #include "storage-service/store/pending_bodies.h"
 #include "storage-service/store/store.h"
+#include "storage-service/store/uidl_index.h"
 
 namespace restante::store {
 
@@ -32,6 +35,7 @@ struct DeliveryTools {
   MailboxTable* mailboxes = nullptr;
   PendingBodies* pending = nullptr;
   DeliveryIds* ids = nullptr;
+  UidlIndex* uidls = nullptr;
   const Clock* clock = nullptr;
   uint64_t max_message_octets = 0;
   // Told of each mailbox that has a new delivery id.
@@ -42,6 +46,7 @@ struct DeliveryTools {
 struct Addressee {
   absl::Status status;
   Directory::Entry account;
+  std::shared_ptr<AccountUsage> usage;  // of an account that has a quota
 };
 
 // The reason why a message may not be larger than it is.
@@ -50,8 +55,8 @@ absl::Status OverQuota(const AccountEntry& account);
 
 class IncomingMessage : public Delivery {
  public:
-  IncomingMessage(DeliveryTools tools, std::string delivery_id,
-                  std::vector<Addressee> addressees);
+  // The envelope's recipients are the addressees, in the same order.
+  IncomingMessage(DeliveryTools tools, Envelope envelope, std::vector<Addressee> addressees);
   // Not while a call is under way.
   ~IncomingMessage() override;
 
@@ -66,23 +71,31 @@ class IncomingMessage : public Delivery {
     bool second = false;  // the mailbox gets this message more than once
     std::string id_key;   // empty: no delivery id
     KeyedAsyncMutex::Guard turn;
+    std::string own_uidl;  // empty: the one derived from the guid
+    bool uidl_replaced = false;
+    KeyedAsyncMutex::Guard uidl_turn;
     RecipientResult result;
     bool decided = false;
     bool outcome_unknown = false;
   };
 
+  void Normalise(absl::string_view data);
+  void AppendSurrogate();
   Task<absl::Status> FlushChunk();
   Task<void> FindMailboxes();
   Task<void> FindEarlierDeliveries();
+  Task<void> ChooseUidls();
   Task<void> WriteRows();
   absl::Status PutLastChunk();
-  absl::Status CheckQuota(const Copy& copy, const Head& head) const;
+  absl::Status CheckQuota(const Copy& copy) const;
+  // For the plan of the commit.
+  absl::Status ClaimQuota(const Copy& copy, const Head& head) const;
   Task<CommitResult> WriteRow(Copy* copy);
   void SettleBody();
   std::vector<RecipientResult> Results();
 
   const DeliveryTools tools_;
-  const std::string delivery_id_;
+  const Envelope envelope_;
   std::vector<Addressee> addressees_;
   const Guid guid_;
   const absl::Time arrived_;
@@ -92,6 +105,8 @@ class IncomingMessage : public Delivery {
   const bool nobody_;
 
   Normaliser normaliser_;
+  // Only for what came by SMTPUTF8; its header follows the message in the body.
+  std::optional<HeaderDowngrade> surrogate_;
   std::string buffer_;  // normalised, not yet sent to the engine
   uint32_t chunks_ = 0;
   bool listed_ = false;  // among the pending bodies

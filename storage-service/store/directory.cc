@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -15,11 +16,13 @@
 #include "storage-service/store/address_map.h"
 #include "storage-service/store/addresses.h"
 #include "storage-service/store/concurrently.h"
+#include "storage-service/store/client_certificates.h"
 #include "storage-service/store/directory_errors.h"
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/password_cache.h"
 #include "storage-service/store/password_pool.h"
 #include "storage-service/store/passwords.h"
+#include "storage-service/store/policies.h"
 #include "storage-service/store/reservations.h"
 
 namespace restante::store {
@@ -32,6 +35,12 @@ std::string MakeDummyHash(const PasswordHasher& hasher) {
   // If no hash can be made nobody can log in either; verification then fails fast
   // for all alike.
   return hasher.Hash(Id128::Random().ToHex()).value_or("*");
+}
+
+// 0: one for each core.
+int ThreadsFor(int configured) {
+  if (configured > 0) return configured;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 // Slice and last address, as text: a page token is a string in the contract.
@@ -62,18 +71,28 @@ Directory::Directory(engine::Engine* engine, MailboxTable* mailboxes, const Toke
       options_(options),
       addresses_(std::make_unique<AddressMap>(engine)),
       records_(std::make_unique<AccountRecords>(engine)),
+      policies_(std::make_unique<Policies>(
+          engine, options.pop3_policy,
+          [this](AccountId account) { return ReadOwnPolicy(account); })),
       cache_(std::make_unique<AccountCache>(options.cached_accounts)),
       reservations_(std::make_unique<Reservations>()),
       hasher_(hasher != nullptr ? std::move(hasher) : NewCryptHasher()),
       password_cache_(std::make_unique<PasswordCache>(clock, options.password_cache_entries,
                                                       options.password_cache_lifetime)),
       dummy_hash_(MakeDummyHash(*hasher_)),
-      passwords_(std::make_unique<PasswordPool>(hasher_.get(), options.password_threads,
-                                                options.password_queue)) {}
+      passwords_(std::make_unique<PasswordPool>(
+          hasher_.get(), ThreadsFor(options.password_threads), options.password_queue)) {}
 
 Directory::~Directory() = default;
 
 Task<absl::Status> Directory::Start() {
+  if (!options_.client_ca_file.empty()) {
+    auto certificates = ClientCertificates::Load(options_.client_ca_file);
+    if (!certificates.ok()) co_return certificates.status();
+    client_certificates_ = *std::move(certificates);
+  }
+  absl::Status policies = co_await policies_->Start();
+  if (!policies.ok()) co_return policies;
   const auto deletions = co_await addresses_->Deletions();
   if (!deletions.ok()) co_return deletions.status();
   for (const AddressMap::Deletion& deletion : *deletions) {
@@ -150,6 +169,8 @@ Task<absl::StatusOr<AccountInfo>> Directory::InfoOf(Entry entry) {
   info.disabled = entry->disabled;
   info.quota_octets = entry->quota_octets;
   info.created = entry->created;
+  info.pop3_policy = entry->own_policy;
+  info.effective_pop3_policy = EffectivePolicy(*entry);
   const auto mailboxes = co_await records_->Mailboxes(entry->id);
   if (!mailboxes.ok()) co_return mailboxes.status();
   for (const AccountRecords::NamedMailbox& mailbox : *mailboxes) {

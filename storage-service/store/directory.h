@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/accounts.h"
+#include "storage-service/store/last_uidvalidities.h"
 #include "storage-service/store/store.h"
 #include "storage-service/store/tokens.h"
 #include "storage-service/store/types.h"
@@ -34,12 +36,15 @@ class AccountRecord;
 }
 
 class AccountCache;
+class AccountUsage;
 class AccountRecords;
 class AddressMap;
+class ClientCertificates;
 class MailboxTable;
 class PasswordCache;
 class PasswordHasher;
 class PasswordPool;
+class Policies;
 class Reservations;
 
 // An account as the rest of the store needs it. Never changes: an update makes a
@@ -54,6 +59,8 @@ struct AccountEntry {
   MailboxId inbox;
   uint32_t inbox_uidvalidity = 0;
   absl::Time created;
+  std::string domain;  // of the address, in normal form; empty: none
+  Pop3Policy own_policy;
 };
 
 class Directory : public Accounts {
@@ -68,7 +75,8 @@ class Directory : public Accounts {
             std::unique_ptr<PasswordHasher> hasher = nullptr);
   ~Directory() override;
 
-  // Finishes deletions that a crash interrupted. Before any other call. A deletion
+  // Reads client_ca_file, if there is one, and finishes deletions that a crash
+  // interrupted. Before any other call. A deletion
   // that can't be finished is logged and waits for the next start.
   Task<absl::Status> Start();
 
@@ -82,11 +90,42 @@ class Directory : public Accounts {
   // NO_SUCH_ACCOUNT.
   Task<absl::StatusOr<Entry>> FindById(AccountId id);
 
+  // An account's mailboxes, by name; and one of them, INBOX in any case and as "".
+  // NO_SUCH_ACCOUNT, NO_SUCH_MAILBOX.
+  struct NamedMailbox {
+    std::string name;
+    MailboxId id;
+    uint32_t uidvalidity = 0;
+  };
+  Task<absl::StatusOr<std::vector<NamedMailbox>>> MailboxesOf(AccountId account);
+  Task<absl::StatusOr<NamedMailbox>> FindMailbox(Entry account, std::string name);
+  // The mailbox of this name, which isn't INBOX; made if there is none.
+  Task<absl::StatusOr<MailboxId>> FindOrMakeMailbox(AccountId account, std::string name);
+
+  // What the account's mailboxes hold together, kept up to date while somebody has it.
+  Task<absl::StatusOr<std::shared_ptr<AccountUsage>>> UsageOf(Entry account);
+
+  // For what walks through all accounts: ids after `after`, and an account without
+  // keeping it in memory. A shard that no address leads to (any more) counts.
+  Task<absl::StatusOr<std::vector<AccountId>>> ListAccountIds(AccountId after, size_t limit);
+  Task<absl::StatusOr<Entry>> Peek(AccountId account);
+
+  // What holds for an account now.
+  Pop3Policy EffectivePolicy(const AccountEntry& account) const;
+  Policies& policies() { return *policies_; }
+
   // BAD_CREDENTIALS: unknown address or wrong password, at the same expense.
   // ACCOUNT_DISABLED only after the right password. OVERLOADED: too many
   // verifications are waiting; CANCELLED: shutting down.
   Task<absl::StatusOr<Entry>> VerifyPassword(std::string address, std::string password,
                                              ClientInfo client);
+
+  // The account of a client that has proved by TLS that `chain` (DER, its own
+  // certificate first) is its own. `address` may be empty if the certificate names
+  // one only. BAD_CREDENTIALS: it doesn't prove that, for whatever reason;
+  // ACCOUNT_DISABLED.
+  Task<absl::StatusOr<Entry>> VerifyCertificates(std::vector<std::string> chain,
+                                                 std::string address, ClientInfo client);
 
   // The account that AuthenticatePassword gave this token for. BAD_TOKEN: forged,
   // expired, or the account has changed since. ACCOUNT_DISABLED.
@@ -104,6 +143,9 @@ class Directory : public Accounts {
   Task<absl::Status> SetPassword(std::string address, Credential credential) override;
   Task<absl::Status> Delete(std::string address) override;
   Task<absl::StatusOr<ImportReport>> Import(std::vector<NewAccount> accounts) override;
+  Task<absl::StatusOr<DomainPolicy>> SetDomainPolicy(std::string domain,
+                                                     Pop3PolicyChange change) override;
+  Task<absl::StatusOr<DomainPolicies>> ListDomainPolicies(std::string domain) override;
   Task<absl::StatusOr<Authenticated>> AuthenticatePassword(std::string address,
                                                            std::string password,
                                                            ClientInfo client) override;
@@ -113,11 +155,15 @@ class Directory : public Accounts {
   struct Plan;     // an import's
 
   Task<absl::StatusOr<Entry>> FindNormalized(std::string normalized);
+  // By the address as it was typed, or else as SASLprep has it. Null: there is none.
+  Task<absl::StatusOr<Entry>> FindForLogin(std::string address);
   Task<absl::StatusOr<AccountInfo>> InfoOf(Entry entry);
   Task<void> ListOne(AccountId account, absl::StatusOr<AccountInfo>* info);
   // Changes the record and forgets what was cached of it.
   Task<absl::StatusOr<Entry>> Change(std::string address,
                                      std::function<void(format::AccountRecord*)> change);
+  Task<absl::StatusOr<Entry>> ChangePolicy(std::string address, AccountChange change);
+  Task<absl::StatusOr<std::optional<Pop3Policy>>> ReadOwnPolicy(AccountId account);
   Task<absl::StatusOr<std::string>> HashOf(Credential credential);
 
   // New ids for an account; all but the password hash.
@@ -134,6 +180,8 @@ class Directory : public Accounts {
   Task<void> InsertSlice(Plan* plan, size_t slice);
   Task<void> DemolishOne(Plan* plan, size_t index);
 
+  uint32_t Seconds() const;
+
   // What is wrong with an account that an address leads to; empty: nothing.
   Task<absl::StatusOr<std::string>> FlawOf(std::string address, AccountId account,
                                            size_t slice);
@@ -146,10 +194,14 @@ class Directory : public Accounts {
   const StoreOptions options_;
   const std::unique_ptr<AddressMap> addresses_;
   const std::unique_ptr<AccountRecords> records_;
+  const std::unique_ptr<Policies> policies_;
   const std::unique_ptr<AccountCache> cache_;
   const std::unique_ptr<Reservations> reservations_;
+  LastUidvalidities uidvalidities_;
   const std::unique_ptr<PasswordHasher> hasher_;
   const std::unique_ptr<PasswordCache> password_cache_;
+  // Null: nobody logs in by a certificate. Set by Start.
+  std::unique_ptr<ClientCertificates> client_certificates_;
   // What an unknown user's password is compared with.
   const std::string dummy_hash_;
   // Last: its threads run tasks that use all of the above.

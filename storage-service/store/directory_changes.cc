@@ -16,6 +16,7 @@
 #include "storage-service/store/new_account.h"
 #include "storage-service/store/password_pool.h"
 #include "storage-service/store/passwords.h"
+#include "storage-service/store/policies.h"
 #include "storage-service/store/reservations.h"
 
 namespace restante::store {
@@ -31,9 +32,13 @@ Directory::Planned Directory::PlanAccount(std::string address, std::string norma
   planned.created = clock_->Now();
   // The seconds since 1970, as IMAP servers do: an account deleted and made again
   // has another.
-  planned.uidvalidity = static_cast<uint32_t>(std::clamp<int64_t>(
-      absl::ToUnixSeconds(planned.created), 1, std::numeric_limits<uint32_t>::max() - 1));
+  planned.uidvalidity = uidvalidities_.Least(planned.normalized, Seconds());
   return planned;
+}
+
+uint32_t Directory::Seconds() const {
+  return static_cast<uint32_t>(std::clamp<int64_t>(absl::ToUnixSeconds(clock_->Now()), 1,
+                                                   std::numeric_limits<uint32_t>::max() - 1));
 }
 
 Task<absl::StatusOr<std::string>> Directory::HashOf(Credential credential) {
@@ -44,9 +49,10 @@ Task<absl::StatusOr<std::string>> Directory::HashOf(Credential credential) {
   }
   std::string& password = std::get<Password>(credential).clear;
   const WipeAtEnd wipe(&password);
-  const absl::Status sound = CheckPassword(password);
-  if (!sound.ok()) co_return sound;
-  absl::StatusOr<std::string> hash = co_await passwords_->Hash(password);
+  absl::StatusOr<std::string> prepared = PreparePassword(password);
+  if (!prepared.ok()) co_return prepared.status();
+  const WipeAtEnd wipe_prepared(&*prepared);
+  absl::StatusOr<std::string> hash = co_await passwords_->Hash(*prepared);
   co_return hash;
 }
 
@@ -107,6 +113,9 @@ Task<absl::StatusOr<AccountInfo>> Directory::Create(NewAccount account) {
   info.address = planned.address;
   info.quota_octets = planned.quota_octets;
   info.created = planned.created;
+  AccountEntry made_now;
+  made_now.domain = DomainOf(planned.normalized);
+  info.effective_pop3_policy = EffectivePolicy(made_now);
   co_return info;
 }
 
@@ -126,7 +135,9 @@ Task<absl::StatusOr<Directory::Entry>> Directory::Change(
 
 Task<absl::StatusOr<AccountInfo>> Directory::Update(std::string address, AccountChange change) {
   absl::StatusOr<Entry> entry = absl::UnknownError("");
-  if (change.disabled.has_value() || change.quota_octets.has_value()) {
+  if (change.pop3_policy.has_value()) {
+    entry = co_await ChangePolicy(std::move(address), std::move(change));
+  } else if (change.disabled.has_value() || change.quota_octets.has_value()) {
     entry = co_await Change(std::move(address), [change](format::AccountRecord* record) {
       if (change.disabled.has_value()) record->set_disabled(*change.disabled);
       if (change.quota_octets.has_value()) record->set_quota_octets(*change.quota_octets);
@@ -155,6 +166,9 @@ Task<absl::Status> Directory::Delete(std::string address) {
   if (!normalized.ok()) co_return normalized.status();
   const absl::StatusOr<Entry> entry = co_await FindNormalized(*normalized);
   if (!entry.ok()) co_return entry.status();
+  const auto next_uidvalidity = co_await records_->NextUidvalidity((*entry)->id);
+  if (!next_uidvalidity.ok()) co_return next_uidvalidity.status();
+  uidvalidities_.Note(*normalized, *next_uidvalidity, Seconds());
   const auto deletion =
       co_await addresses_->Remove(*normalized, (*entry)->id, (*entry)->address);
   cache_->Forget((*entry)->id);
@@ -178,6 +192,8 @@ Task<absl::Status> Directory::FinishDeletion(AccountId account, std::string addr
     const absl::Status erased = co_await mailboxes_->Erase(mailbox.id);
     if (!erased.ok()) co_return erased;
   }
+  const absl::Status forgotten_policy = co_await policies_->Forget(account);
+  if (!forgotten_policy.ok()) co_return forgotten_policy;
   // Last: it is what knows the mailboxes.
   const absl::Status erased = co_await records_->Erase(account);
   if (!erased.ok()) co_return erased;

@@ -18,6 +18,11 @@ inline absl::Status AccountExists(absl::string_view address) {
                    absl::StrCat("the account ", address, " exists already"));
 }
 
+inline absl::Status DisabledError(absl::string_view address) {
+  return MakeError(v1::ERROR_REASON_ACCOUNT_DISABLED,
+                   absl::StrCat("the account ", address, " is disabled"));
+}
+
 inline bool IsNoSuchAccount(const absl::Status& status) {
   return ReasonOf(status) == v1::ERROR_REASON_NO_SUCH_ACCOUNT;
 }

@@ -99,8 +99,9 @@ struct Directory::Plan {
       }
       const auto* crypt = std::get_if<CryptHash>(&accounts[i].credential);
       const absl::Status sound =
-          crypt != nullptr ? CheckCryptHash(crypt->hash)
-                           : CheckPassword(std::get<Password>(accounts[i].credential).clear);
+          crypt != nullptr
+              ? CheckCryptHash(crypt->hash)
+              : PreparePassword(std::get<Password>(accounts[i].credential).clear).status();
       if (!sound.ok()) {
         Object(i, sound);
       } else if (!seen.insert(*normalized).second) {

@@ -2,6 +2,7 @@
 // for them.
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
@@ -12,6 +13,7 @@
 #include "storage-service/store/password_cache.h"
 #include "storage-service/store/password_pool.h"
 #include "storage-service/store/passwords.h"
+#include "storage-service/store/saslprep.h"
 
 namespace restante::store {
 namespace {
@@ -19,11 +21,6 @@ namespace {
 // One text for an unknown address and a wrong password.
 absl::Status BadCredentials() {
   return MakeError(v1::ERROR_REASON_BAD_CREDENTIALS, "address and password don't match");
-}
-
-absl::Status Disabled(const AccountEntry& entry) {
-  return MakeError(v1::ERROR_REASON_ACCOUNT_DISABLED,
-                   absl::StrCat("the account ", entry.address, " is disabled"));
 }
 
 }  // namespace
@@ -35,27 +32,21 @@ Task<absl::StatusOr<Directory::Entry>> Directory::VerifyPassword(std::string add
   // Known from the password alone: the answer's speed tells nothing of the address.
   if (!CheckPassword(password).ok()) co_return BadCredentials();
 
-  Entry entry;
-  absl::StatusOr<std::string> normalized = NormalizeAddress(address);
-  if (normalized.ok()) {
-    absl::StatusOr<Entry> found = co_await FindNormalized(*std::move(normalized));
-    if (found.ok()) {
-      entry = *std::move(found);
-    } else if (!IsNoSuchAccount(found.status())) {
-      co_return found.status();
-    }
-  }
-  if (entry == nullptr) {
-    const absl::StatusOr<bool> ignored = co_await passwords_->Verify(password, dummy_hash_);
-    if (!ignored.ok()) co_return ignored.status();
-    co_return BadCredentials();
-  }
+  absl::StatusOr<Entry> found = co_await FindForLogin(std::move(address));
+  if (!found.ok()) co_return found.status();
+  Entry entry = *std::move(found);
 
-  if (!password_cache_->Knows(entry->id, entry->generation, password)) {
-    const absl::StatusOr<bool> right =
-        co_await passwords_->Verify(password, entry->password_hash);
+  if (entry == nullptr || !password_cache_->Knows(entry->id, entry->generation, password)) {
+    // As many computations for an unknown address as for a wrong password.
+    const std::string hash = entry == nullptr ? dummy_hash_ : entry->password_hash;
+    absl::StatusOr<bool> right = false;
+    std::vector<std::string> forms = PasswordForms(password);
+    for (std::string& form : forms) {
+      if (right.ok() && !*right) right = co_await passwords_->Verify(form, hash);
+      Wipe(&form);
+    }
     if (!right.ok()) co_return right.status();
-    if (!*right) co_return BadCredentials();
+    if (!*right || entry == nullptr) co_return BadCredentials();
 
     // The account may have changed while the password waited for its turn.
     absl::StatusOr<Entry> now = co_await FindById(entry->id);
@@ -66,8 +57,21 @@ Task<absl::StatusOr<Directory::Entry>> Directory::VerifyPassword(std::string add
     entry = *std::move(now);
     password_cache_->Remember(entry->id, entry->generation, password);
   }
-  if (entry->disabled) co_return Disabled(*entry);
+  if (entry->disabled) co_return DisabledError(entry->address);
   co_return entry;
+}
+
+Task<absl::StatusOr<Directory::Entry>> Directory::FindForLogin(std::string address) {
+  const absl::StatusOr<std::string> prepared = SaslPrep("address", address);
+  std::vector<std::string> forms = {address};
+  if (prepared.ok() && *prepared != address) forms.push_back(*prepared);
+  for (const std::string& form : forms) {
+    absl::StatusOr<std::string> normalized = NormalizeAddress(form);
+    if (!normalized.ok()) continue;
+    absl::StatusOr<Entry> found = co_await FindNormalized(*std::move(normalized));
+    if (found.ok() || !IsNoSuchAccount(found.status())) co_return found;
+  }
+  co_return Entry();
 }
 
 Task<absl::StatusOr<Authenticated>> Directory::AuthenticatePassword(std::string address,
@@ -107,7 +111,7 @@ Task<absl::StatusOr<Directory::Entry>> Directory::CheckAuthToken(std::string tok
     if (!IsNoSuchAccount(entry.status())) co_return entry.status();
     co_return MakeError(v1::ERROR_REASON_BAD_TOKEN, "the token's account is gone");
   }
-  if ((*entry)->disabled) co_return Disabled(**entry);
+  if ((*entry)->disabled) co_return DisabledError((*entry)->address);
   if ((*entry)->generation != auth.generation()) {
     co_return MakeError(v1::ERROR_REASON_BAD_TOKEN, "the account has changed since");
   }

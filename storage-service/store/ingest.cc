@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/join.h"
+#include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_state.h"
 
 namespace restante::store {
@@ -12,6 +13,9 @@ namespace {
 
 constexpr size_t kMostRecipients = 1000;
 constexpr size_t kMostIdOctets = 255;
+// The years 1 to 9999, which IMAP's dates can say.
+constexpr int64_t kFirstSecond = -62'135'596'800;
+constexpr int64_t kEndSecond = 253'402'300'800;
 
 absl::Status CheckEnvelope(const Envelope& envelope) {
   if (envelope.recipients.empty() || envelope.recipients.size() > kMostRecipients) {
@@ -24,7 +28,14 @@ absl::Status CheckEnvelope(const Envelope& envelope) {
                      absl::StrCat("envelope.delivery_id has ", envelope.delivery_id.size(),
                                   " octets; at most ", kMostIdOctets));
   }
-  return absl::OkStatus();
+  const std::optional<absl::Time>& date = envelope.properties.internal_date;
+  if (date && (*date < absl::FromUnixSeconds(kFirstSecond) ||
+               *date >= absl::FromUnixSeconds(kEndSecond))) {
+    return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                     "envelope.properties.internal_date isn't within the years 1 to 9999");
+  }
+  StoredRow scratch;
+  return SetFlags(envelope.properties.flags, scratch);
 }
 
 }  // namespace
@@ -34,15 +45,16 @@ Task<Addressee> Ingest::LookUp(std::string recipient, uint64_t declared_octets) 
       co_await directory_->FindRecipient(std::move(recipient));
   if (!account.ok()) co_return Addressee{account.status(), nullptr};
   const AccountEntry& entry = **account;
-  if (entry.quota_octets > 0 && declared_octets > 0) {
-    absl::StatusOr<std::shared_ptr<Mailbox>> inbox =
-        co_await tools_.mailboxes->Find(entry.inbox);
-    if (!inbox.ok()) co_return Addressee{inbox.status(), nullptr};
-    if ((*inbox)->submitted().octets + declared_octets > entry.quota_octets) {
+  std::shared_ptr<AccountUsage> usage;
+  if (entry.quota_octets > 0) {
+    absl::StatusOr<std::shared_ptr<AccountUsage>> known = co_await directory_->UsageOf(*account);
+    if (!known.ok()) co_return Addressee{known.status(), nullptr};
+    usage = *std::move(known);
+    if (declared_octets > 0 && usage->total() + declared_octets > entry.quota_octets) {
       co_return Addressee{OverQuota(entry), nullptr};
     }
   }
-  co_return Addressee{absl::OkStatus(), *std::move(account)};
+  co_return Addressee{absl::OkStatus(), *std::move(account), std::move(usage)};
 }
 
 Task<absl::StatusOr<std::unique_ptr<Delivery>>> Ingest::Begin(Envelope envelope) {
@@ -56,8 +68,8 @@ Task<absl::StatusOr<std::unique_ptr<Delivery>>> Ingest::Begin(Envelope envelope)
     searches.push_back(LookUp(std::move(recipient), envelope.declared_octets));
   }
   std::vector<Addressee> addressees = co_await JoinAll(std::move(searches));
-  std::unique_ptr<Delivery> delivery = std::make_unique<IncomingMessage>(
-      tools_, std::move(envelope.delivery_id), std::move(addressees));
+  std::unique_ptr<Delivery> delivery =
+      std::make_unique<IncomingMessage>(tools_, std::move(envelope), std::move(addressees));
   co_return delivery;
 }
 

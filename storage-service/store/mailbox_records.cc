@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/format.pb.h"
@@ -46,6 +47,9 @@ void Fill(const StoredRow& row, format::MailboxRow& record) {
   for (const std::string& keyword : row.keywords) record.add_keywords(keyword);
   record.set_has_dot_line(row.has_dot_line);
   if (row.body != row.guid) record.set_body(OctetsOf(row.body));
+  record.set_hidden_modseq(row.hidden_modseq);
+  record.set_downgraded_octets(row.downgraded_octets);
+  if (row.was_retrieved()) record.set_retrieved_us(absl::ToUnixMicros(row.retrieved));
 }
 
 absl::StatusOr<StoredRow> FromRecord(const format::MailboxRow& record) {
@@ -65,6 +69,9 @@ absl::StatusOr<StoredRow> FromRecord(const format::MailboxRow& record) {
   row.keywords.assign(record.keywords().begin(), record.keywords().end());
   row.has_dot_line = record.has_dot_line();
   row.body = *body;
+  row.hidden_modseq = record.hidden_modseq();
+  row.downgraded_octets = record.downgraded_octets();
+  if (record.retrieved_us() != 0) row.retrieved = absl::FromUnixMicros(record.retrieved_us());
   return row;
 }
 
@@ -91,7 +98,85 @@ MessageRow StoredRow::AsMessage(uint32_t uid) const {
   }
   message.flags.insert(message.flags.end(), keywords.begin(), keywords.end());
   message.has_dot_line = has_dot_line;
+  message.downgraded_octets = downgraded_octets;
+  message.hidden_from_pop3 = hidden_modseq != 0;
   return message;
+}
+
+StoredRow StoredRow::AsNew(absl::Time saved) const {
+  StoredRow row = *this;
+  row.modseq = 0;
+  row.save_date = saved;
+  row.hidden_modseq = 0;
+  row.retrieved = absl::InfinitePast();
+  return row;
+}
+
+void RowTotals::Add(const StoredRow& row) {
+  ++messages;
+  octets += row.octets;
+  if (row.hidden_modseq == 0) {
+    surrogate_excess += static_cast<int64_t>(row.ShownOctets(false) - row.octets);
+    return;
+  }
+  ++hidden_messages;
+  hidden_octets += row.octets;
+}
+
+void RowTotals::AddNewTo(Head& head, uint32_t first_uid) const {
+  if (head.message_count == 0) head.low_uid = first_uid;
+  if (head.visible_count() == 0) head.low_visible_uid = first_uid;
+  AddTo(head);
+}
+
+void RowTotals::AddTo(Head& head) const {
+  head.message_count += messages;
+  head.octets += octets;
+  head.hidden_count += hidden_messages;
+  head.hidden_octets += hidden_octets;
+  head.surrogate_excess += surrogate_excess;
+}
+
+void RowTotals::RemoveFrom(Head& head) const {
+  head.message_count -= messages;
+  head.octets -= octets;
+  head.hidden_count -= hidden_messages;
+  head.hidden_octets -= hidden_octets;
+  head.surrogate_excess -= surrogate_excess;
+}
+
+absl::Status SetFlags(const std::vector<std::string>& flags, StoredRow& row) {
+  constexpr size_t kMostKeywords = 64;
+  constexpr size_t kMostOctets = 64;
+  for (const std::string& flag : flags) {
+    bool system = false;
+    for (const auto& [bit, name] : kSystemFlags) {
+      if (!absl::EqualsIgnoreCase(flag, name)) continue;
+      row.flags |= bit;
+      system = true;
+    }
+    if (system) continue;
+    // RFC 9051, section 9: flag-keyword.
+    const bool atom = !flag.empty() && flag.size() <= kMostOctets &&
+                      std::all_of(flag.begin(), flag.end(), [](unsigned char c) {
+                        return c > 0x20 && c < 0x7F &&
+                               absl::string_view("(){%*\"\\]").find(static_cast<char>(c)) ==
+                                   absl::string_view::npos;
+                      });
+    if (!atom) {
+      return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                       absl::StrCat("flags: \"", absl::Utf8SafeCHexEscape(flag),
+                                    "\" is neither a system flag that is kept nor a keyword"));
+    }
+    if (std::find(row.keywords.begin(), row.keywords.end(), flag) == row.keywords.end()) {
+      row.keywords.push_back(flag);
+    }
+  }
+  if (row.keywords.size() > kMostKeywords) {
+    return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                     absl::StrCat("flags: more than ", kMostKeywords, " keywords"));
+  }
+  return absl::OkStatus();
 }
 
 std::string DerivedUidl(const Guid& guid) { return absl::WebSafeBase64Escape(guid.AsOctets()); }
@@ -120,6 +205,38 @@ void SetModseq(std::string& key, uint64_t modseq) {
   for (int i = 0; i < 8; ++i) key[1 + i] = static_cast<char>(modseq >> (56 - 8 * i));
 }
 
+std::string ExpungedUidKey(uint32_t uid) {
+  std::string key(1, kExpungedUidPrefix);
+  Append32(key, uid);
+  return key;
+}
+
+std::string ModseqValue(uint64_t modseq) {
+  std::string value;
+  Append64(value, modseq);
+  return value;
+}
+
+absl::StatusOr<uint64_t> ParseModseqValue(absl::string_view value) {
+  if (value.size() != 8) return Corrupt("the place of an expunged message");
+  return ReadNumber(value);
+}
+
+std::string UidlKey(absl::string_view uidl) {
+  return absl::StrCat(absl::string_view(&kUidlPrefix, 1), uidl);
+}
+
+std::string UidValue(uint32_t uid) {
+  std::string value;
+  Append32(value, uid);
+  return value;
+}
+
+absl::StatusOr<uint32_t> ParseUidValue(absl::string_view value) {
+  if (value.size() != 4) return Corrupt("an entry of the UIDLs");
+  return static_cast<uint32_t>(ReadNumber(value));
+}
+
 std::string DeliveryKey(absl::string_view key) {
   return absl::StrCat(absl::string_view(&kDeliveryPrefix, 1), key);
 }
@@ -129,6 +246,14 @@ std::string DeliveryTimeKey(absl::Time accepted, absl::string_view key) {
   Append64(time_key, static_cast<uint64_t>(absl::ToUnixMicros(accepted)));
   time_key.append(key.data(), key.size());
   return time_key;
+}
+
+std::string RetrievedKey(absl::Time retrieved, uint32_t uid) {
+  return ModseqKey(kRetrievedPrefix, static_cast<uint64_t>(absl::ToUnixMicros(retrieved)), uid);
+}
+
+std::string MoveKey(const MailboxId& from) {
+  return absl::StrCat(absl::string_view(&kMovePrefix, 1), from.AsOctets());
 }
 
 std::string EndOf(char prefix) { return std::string(1, static_cast<char>(prefix + 1)); }
@@ -151,6 +276,12 @@ absl::StatusOr<TimeAndDelivery> ParseDeliveryTimeKey(absl::string_view key) {
       std::string(key.substr(9))};
 }
 
+absl::StatusOr<TimeAndUid> ParseRetrievedKey(absl::string_view key) {
+  absl::StatusOr<ModseqAndUid> parts = ParseModseqKey(key);
+  if (!parts.ok()) return Corrupt("a key of the times of retrieval");
+  return TimeAndUid{absl::FromUnixMicros(static_cast<int64_t>(parts->modseq)), parts->uid};
+}
+
 std::string Encode(const Head& head) {
   format::MailboxHead record;
   record.set_owner(OctetsOf(head.owner));
@@ -166,6 +297,13 @@ std::string Encode(const Head& head) {
   record.set_last_commit_fencing(head.last_commit_fencing);
   record.set_last_commit_deleted(head.last_commit_deleted);
   record.set_erasing(head.erasing);
+  record.set_hidden_count(head.hidden_count);
+  record.set_hidden_octets(head.hidden_octets);
+  record.set_low_visible_uid(head.low_visible_uid);
+  record.set_last_hide_modseq(head.last_hide_modseq);
+  record.set_oldest_fencing(head.oldest_fencing);
+  record.set_moves(head.moves);
+  record.set_surrogate_excess(head.surrogate_excess);
   return record.SerializeAsString();
 }
 
@@ -188,6 +326,8 @@ std::string Encode(const DeliveryRecord& delivery) {
   record.set_guid(OctetsOf(delivery.guid));
   record.set_uidvalidity(delivery.uidvalidity);
   record.set_accepted_us(absl::ToUnixMicros(delivery.accepted));
+  record.set_own_uidl(delivery.own_uidl);
+  record.set_uidl_replaced(delivery.uidl_replaced);
   return record.SerializeAsString();
 }
 
@@ -210,6 +350,13 @@ absl::StatusOr<Head> DecodeHead(absl::string_view octets) {
   head.last_commit_fencing = record.last_commit_fencing();
   head.last_commit_deleted = record.last_commit_deleted();
   head.erasing = record.erasing();
+  head.hidden_count = record.hidden_count();
+  head.hidden_octets = record.hidden_octets();
+  head.low_visible_uid = record.low_visible_uid();
+  head.last_hide_modseq = record.last_hide_modseq();
+  head.oldest_fencing = record.oldest_fencing();
+  head.moves = record.moves();
+  head.surrogate_excess = record.surrogate_excess();
   return head;
 }
 
@@ -232,8 +379,9 @@ absl::StatusOr<DeliveryRecord> DecodeDelivery(absl::string_view octets) {
   if (!Parse(octets, record)) return Corrupt("a delivery's record");
   const std::optional<Id128> guid = Id128::FromOctets(record.guid());
   if (!guid) return Corrupt("a delivery's record");
-  return DeliveryRecord{record.uid(), *guid, record.uidvalidity(),
-                        absl::FromUnixMicros(record.accepted_us())};
+  return DeliveryRecord{record.uid(),         *guid,
+                        record.uidvalidity(), absl::FromUnixMicros(record.accepted_us()),
+                        record.own_uidl(),    record.uidl_replaced()};
 }
 
 }  // namespace restante::store

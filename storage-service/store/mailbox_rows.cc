@@ -70,6 +70,27 @@ Task<absl::StatusOr<RowScan>> ScanRows(engine::Engine* engine, MailboxId mailbox
   co_return scan;
 }
 
+Task<absl::StatusOr<RowScan>> ScanRuns(engine::Engine* engine, MailboxId mailbox,
+                                       std::vector<UidRange> runs, uint32_t first_uid,
+                                       size_t limit) {
+  const auto ends_before = [](const UidRange& run, uint32_t uid) { return run.last < uid; };
+  auto run = std::lower_bound(runs.begin(), runs.end(), first_uid, ends_before);
+  if (run == runs.end()) co_return RowScan();
+  absl::StatusOr<RowScan> scan = co_await ScanRows(
+      engine, mailbox, std::max(first_uid, run->first), runs.back().last + 1, limit);
+  if (!scan.ok()) co_return scan.status();
+  RowScan found;
+  for (auto& [uid, row] : scan->rows) {
+    while (run->last < uid) ++run;  // there is one: the scan ends with the last
+    if (run->first <= uid) found.rows.emplace_back(uid, std::move(row));
+  }
+  if (scan->next_uid != 0) {
+    run = std::lower_bound(run, runs.end(), scan->next_uid, ends_before);
+    found.next_uid = std::max(scan->next_uid, run->first);
+  }
+  co_return found;
+}
+
 Task<absl::StatusOr<std::vector<LeftRow>>> ScanLeft(engine::Engine* engine, MailboxId mailbox,
                                                     char prefix, uint64_t after_modseq,
                                                     size_t limit) {
@@ -91,6 +112,26 @@ Task<absl::StatusOr<std::vector<LeftRow>>> ScanLeft(engine::Engine* engine, Mail
     begin = std::move(page->next);
   }
   co_return rows;
+}
+
+Task<absl::StatusOr<std::optional<LeftRow>>> FindLeft(engine::Engine* engine, MailboxId mailbox,
+                                                      uint32_t uid) {
+  Value place = co_await Await<Value>([&](Done<Value> done) {
+    engine->Get(MailboxShard(mailbox), ExpungedUidKey(uid), std::move(done));
+  });
+  if (!place.ok()) co_return place.status();
+  if (!place->has_value()) co_return std::optional<LeftRow>();
+  absl::StatusOr<uint64_t> modseq = ParseModseqValue(**place);
+  if (!modseq.ok()) co_return modseq.status();
+  Value value = co_await Await<Value>([&](Done<Value> done) {
+    engine->Get(MailboxShard(mailbox), ModseqKey(kExpungedPrefix, *modseq, uid),
+                std::move(done));
+  });
+  if (!value.ok()) co_return value.status();
+  if (!value->has_value()) co_return std::optional<LeftRow>();  // reclaimed in between
+  absl::StatusOr<ExpungedRow> record = DecodeExpunged(**value);
+  if (!record.ok()) co_return record.status();
+  co_return std::optional<LeftRow>(LeftRow{*modseq, uid, *std::move(record)});
 }
 
 Task<absl::StatusOr<std::vector<LeftSince>>> ScanLeftSince(engine::Engine* engine,

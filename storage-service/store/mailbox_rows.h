@@ -31,6 +31,12 @@ struct RowScan {
 Task<absl::StatusOr<RowScan>> ScanRows(engine::Engine* engine, MailboxId mailbox,
                                        uint32_t first_uid, uint32_t end_uid, size_t limit);
 
+// One page of the live rows of some runs (ascending, not overlapping) from `first_uid`
+// on, as above; jumps over what lies between the runs. May be empty and not the last.
+Task<absl::StatusOr<RowScan>> ScanRuns(engine::Engine* engine, MailboxId mailbox,
+                                       std::vector<UidRange> runs, uint32_t first_uid,
+                                       size_t limit);
+
 // A row that was expunged.
 struct LeftRow {
   uint64_t modseq = 0;  // of the expunge
@@ -43,6 +49,10 @@ struct LeftRow {
 Task<absl::StatusOr<std::vector<LeftRow>>> ScanLeft(engine::Engine* engine, MailboxId mailbox,
                                                     char prefix, uint64_t after_modseq,
                                                     size_t limit = SIZE_MAX);
+
+// The row that had this UID, if it holds its body still. Two reads.
+Task<absl::StatusOr<std::optional<LeftRow>>> FindLeft(engine::Engine* engine,
+                                                      MailboxId mailbox, uint32_t uid);
 
 // Under both prefixes, by UID, each once.
 struct LeftSince {

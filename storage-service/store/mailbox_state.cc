@@ -116,7 +116,9 @@ Task<absl::Status> Mailbox::ReadHead() {
       submitted_ = durable_ = *head;
       submitted_version_ = *version;
       erased_ = false;
-      if (durable_.message_count == 0) rows_.Fill({}, durable_.uid_next);
+      if (usages_ != nullptr && usage_ == nullptr) usage_ = usages_->Find(head->owner);
+      Report();
+      if (durable_.visible_count() == 0) rows_.Fill({}, durable_.uid_next);
     }
     sleepers.swap(sleepers_);
   }
@@ -159,13 +161,15 @@ bool Mailbox::Submit(Plan& plan, Done<CommitResult>& done) {
       out.request.puts = std::move(pending.change.puts);
       out.request.puts.emplace_back(HeadKey(), Encode(pending.head));
       out.request.deletes = std::move(pending.change.deletes);
-      out.reference = pending.change.reference;
+      out.references = std::move(pending.change.references);
       submitted_ = pending.head;
       ++submitted_version_;
       erased_ = submitted_.erasing;
       pending_.emplace(submitted_version_, std::move(pending));
       outgoing_.push_back(std::move(out));
     }
+    // Whatever the plan has claimed of the account's quota is right now, or given back.
+    Report();
   }
   if (refused.status.ok()) {
     SendOutgoing();
@@ -185,10 +189,9 @@ void Mailbox::SendOutgoing() {
       Outgoing out = std::move(outgoing_.front());
       outgoing_.pop_front();
       mutex_.Unlock();
-      if (out.reference) {
+      for (const auto& [body, uid] : out.references) {
         // Durable with the commit behind it; if it fails, that fails too.
-        engine_->AddReference(out.reference->first, {id_, out.reference->second},
-                              [](absl::Status) {});
+        engine_->AddReference(body, {id_, uid}, [](absl::Status) {});
       }
       const engine::Version version = out.request.expected + 1;
       engine_->Commit(std::move(out.request),
@@ -210,8 +213,11 @@ void Mailbox::Complete(engine::Version version, absl::StatusOr<engine::Version> 
     absl::MutexLock lock(&mutex_);
     Pending pending = std::move(pending_.extract(version).mapped());
     if (result.ok()) {
-      if (pending.change.added) {
-        rows_.Add(*std::move(pending.change.added), durable_.uid_next);
+      uint32_t uid_before = durable_.uid_next;
+      for (ListedRow& row : pending.change.added) {
+        const uint32_t uid = row.uid;
+        rows_.Add(std::move(row), uid_before);
+        uid_before = uid + 1;
       }
       if (!pending.change.removed.empty()) rows_.Remove(pending.change.removed);
       durable_ = pending.head;
@@ -237,6 +243,16 @@ void Mailbox::Complete(engine::Version version, absl::StatusOr<engine::Version> 
 Head Mailbox::durable() const {
   absl::MutexLock lock(&mutex_);
   return durable_;
+}
+
+void Mailbox::ReportTo(std::shared_ptr<AccountUsage> usage) {
+  absl::MutexLock lock(&mutex_);
+  usage_ = std::move(usage);
+  Report();
+}
+
+void Mailbox::Report() {
+  if (usage_ != nullptr) usage_->Set(id_, submitted_.erasing ? 0 : submitted_.octets);
 }
 
 Head Mailbox::submitted() const {
@@ -275,10 +291,14 @@ void Mailbox::Unpin(uint64_t modseq) {
 }
 
 std::optional<MaildropRowPage> Mailbox::CachedPage(uint64_t modseq, uint32_t after_uid,
-                                                   uint32_t end_uid, size_t limit) const {
+                                                   uint32_t end_uid, size_t limit,
+                                                   bool utf8) const {
   absl::MutexLock lock(&mutex_);
-  if (phase_ != Phase::kReady || durable_.last_expunge_modseq > modseq) return std::nullopt;
-  return rows_.Page(after_uid, end_uid, limit);
+  if (phase_ != Phase::kReady) return std::nullopt;
+  if (std::max(durable_.last_expunge_modseq, durable_.last_hide_modseq) > modseq) {
+    return std::nullopt;
+  }
+  return rows_.Page(after_uid, end_uid, limit, utf8);
 }
 
 void Mailbox::OfferRows(const Head& head, std::vector<ListedRow> rows, uint32_t end_uid) {

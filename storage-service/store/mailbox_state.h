@@ -27,6 +27,7 @@
 #include "absl/synchronization/mutex.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
+#include "storage-service/store/account_usage.h"
 #include "storage-service/store/async_mutex.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/row_cache.h"
@@ -39,10 +40,10 @@ struct Change {
   std::vector<std::pair<std::string, std::string>> puts;
   std::vector<std::string> deletes;
   // Added just before the commit: (body, UID in this mailbox).
-  std::optional<std::pair<engine::BodyId, uint32_t>> reference;
+  std::vector<std::pair<engine::BodyId, uint32_t>> references;
   // For the row cache.
-  std::optional<ListedRow> added;
-  std::vector<uint32_t> removed;  // ascending
+  std::vector<ListedRow> added;   // ascending, with UIDs that follow one another
+  std::vector<uint32_t> removed;  // or hidden; ascending
 };
 
 struct CommitResult {
@@ -74,7 +75,9 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   // and call nothing of the mailbox.
   using Plan = absl::AnyInvocable<absl::Status(Head& head, Change& change)>;
 
-  Mailbox(engine::Engine* engine, MailboxId id) : engine_(engine), id_(id) {}
+  // With `usages`, what the mailbox holds is reported to its account's usage.
+  Mailbox(engine::Engine* engine, MailboxId id, UsageTable* usages = nullptr)
+      : engine_(engine), usages_(usages), id_(id) {}
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
@@ -93,6 +96,10 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   Head submitted() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool erased() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Reports to this usage from now on. Only after Load; the account's usage is found
+  // by itself if there is one when the mailbox is loaded.
+  void ReportTo(std::shared_ptr<AccountUsage> usage) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Held by those that read rows before they change them, until their commit is
   // complete. Deliveries don't need it: they only add rows.
   AsyncMutex& changes() { return changes_; }
@@ -108,10 +115,10 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   // Expunged rows at or below this MODSEQ are needed by no list.
   uint64_t ReclaimableModseq() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // A page of the list that has rows below `end_uid` as of `modseq`, if memory
+  // A page of the list that has the rows that POP3 sees below `end_uid` as of `modseq`, if memory
   // has it.
   std::optional<MaildropRowPage> CachedPage(uint64_t modseq, uint32_t after_uid,
-                                            uint32_t end_uid, size_t limit) const
+                                            uint32_t end_uid, size_t limit, bool utf8) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Rows read from the engine, from the first live one up to `end_uid`; kept if
   // nothing has changed since `head` was the durable one.
@@ -135,7 +142,7 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   };
   struct Outgoing {
     engine::CommitRequest request;
-    std::optional<std::pair<engine::BodyId, uint32_t>> reference;
+    std::vector<std::pair<engine::BodyId, uint32_t>> references;
   };
   // Sleeps while the mailbox is being loaded, or drains after a failure.
   struct Settling {
@@ -156,13 +163,17 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   static void ResumeAll(std::vector<std::coroutine_handle<>> sleepers);
   void Unpin(uint64_t modseq) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   engine::Engine* const engine_;
+  UsageTable* const usages_;
   const MailboxId id_;
   AsyncMutex changes_;
 
   mutable absl::Mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kUnloaded;
   bool erased_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<AccountUsage> usage_ ABSL_GUARDED_BY(mutex_);
   Head submitted_ ABSL_GUARDED_BY(mutex_);
   engine::Version submitted_version_ ABSL_GUARDED_BY(mutex_) = 0;
   Head durable_ ABSL_GUARDED_BY(mutex_);

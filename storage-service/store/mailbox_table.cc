@@ -43,7 +43,7 @@ std::shared_ptr<Mailbox> MailboxTable::Slot(MailboxId mailbox) {
   absl::MutexLock lock(&mutex_);
   Entry& entry = entries_[mailbox];
   if (entry.mailbox == nullptr) {
-    entry.mailbox = std::make_shared<Mailbox>(engine_, mailbox);
+    entry.mailbox = std::make_shared<Mailbox>(engine_, mailbox, &usages_);
     entry.age = by_age_.insert(by_age_.end(), mailbox);
   } else {
     by_age_.splice(by_age_.end(), by_age_, entry.age);

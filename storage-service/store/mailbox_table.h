@@ -17,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
+#include "storage-service/store/account_usage.h"
 #include "storage-service/store/bodies.h"
 #include "storage-service/store/types.h"
 
@@ -49,6 +50,7 @@ class MailboxTable {
   Task<absl::StatusOr<std::shared_ptr<Mailbox>>> Find(MailboxId mailbox);
 
   Bodies& bodies() { return bodies_; }
+  UsageTable& usages() { return usages_; }
   size_t cached() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -64,6 +66,7 @@ class MailboxTable {
   engine::Engine* const engine_;
   const size_t capacity_;
   Bodies bodies_;
+  UsageTable usages_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<MailboxId, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   std::list<MailboxId> by_age_ ABSL_GUARDED_BY(mutex_);  // oldest first

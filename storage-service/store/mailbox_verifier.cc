@@ -33,9 +33,15 @@ class Reading {
  private:
   Task<absl::Status> ReadRows(Head head);
   Task<absl::Status> ReadChanges();
+  Task<absl::Status> ReadRetrievals();
   Task<absl::Status> ReadExpunged(Head head, char prefix);
+  Task<absl::Status> ReadUidls();
+  Task<absl::Status> ReadExpungedUids();
+  void NoteUidl(uint32_t uid, const StoredRow& row);
   Task<absl::Status> CheckOneRow(Head head, uint32_t uid, StoredRow row);
+  void NotePop3(const Head& head, uint32_t uid, const StoredRow& row);
   void CheckTotals(const Head& head);
+  void CheckPop3(const Head& head);
   void Error(std::string message) { errors_.push_back(std::move(message)); }
 
   engine::Engine* const engine_;
@@ -45,8 +51,19 @@ class Reading {
   absl::flat_hash_map<uint32_t, uint64_t> modseqs_;  // of live rows, by UID
   // Hashes: a repetition that isn't one takes more messages than a mailbox has.
   absl::flat_hash_set<size_t> uidls_;
+  // Of those that are in the index: whose they are.
+  absl::flat_hash_map<size_t, uint32_t> indexed_uidls_;
+  // Of expunged rows that hold their bodies, by UID.
+  absl::flat_hash_map<uint32_t, uint64_t> expunged_;
   uint32_t lowest_ = UINT32_MAX;
   uint64_t change_entries_ = 0;
+  uint64_t hidden_ = 0;
+  uint64_t hidden_octets_ = 0;
+  uint32_t lowest_visible_ = UINT32_MAX;
+  // Times of first retrievals, of rows that have one.
+  absl::flat_hash_map<uint32_t, absl::Time> retrievals_;
+  uint64_t retrieval_entries_ = 0;
+  int64_t surrogate_excess_ = 0;
   uint64_t newest_expunge_ = 0;
   std::vector<std::string> errors_;
 };
@@ -65,8 +82,11 @@ Task<absl::StatusOr<MailboxTotals>> Reading::Read() {
   totals_.owner = (*head)->owner;
   absl::Status read = co_await ReadRows(**head);
   if (read.ok()) read = co_await ReadChanges();
+  if (read.ok()) read = co_await ReadRetrievals();
   if (read.ok()) read = co_await ReadExpunged(**head, kExpungedPrefix);
   if (read.ok()) read = co_await ReadExpunged(**head, kTombstonePrefix);
+  if (read.ok()) read = co_await ReadExpungedUids();
+  if (read.ok()) read = co_await ReadUidls();
   if (!read.ok()) co_return read;
   CheckTotals(**head);
   co_return totals_;
@@ -97,8 +117,12 @@ Task<absl::Status> Reading::ReadRows(Head head) {
 Task<absl::Status> Reading::CheckOneRow(Head head, uint32_t uid, StoredRow row) {
   ++totals_.messages;
   totals_.octets += row.octets;
+  if (row.hidden_modseq == 0) {
+    surrogate_excess_ += static_cast<int64_t>(row.ShownOctets(false) - row.octets);
+  }
   modseqs_[uid] = row.modseq;
   lowest_ = std::min(lowest_, uid);
+  NotePop3(head, uid, row);
   if (uid == 0 || uid >= head.uid_next) {
     Error(absl::StrCat("UID ", uid, " isn't below UIDNEXT ", head.uid_next));
   }
@@ -106,15 +130,53 @@ Task<absl::Status> Reading::CheckOneRow(Head head, uint32_t uid, StoredRow row) 
     Error(absl::StrCat("UID ", uid, " has MODSEQ ", row.modseq, " above the highest, ",
                        head.highest_modseq));
   }
-  const std::string uidl = row.Uidl();
-  if (!IsLegalUidl(uidl)) Error(absl::StrCat("UID ", uid, " has no legal UIDL"));
-  if (!uidls_.insert(absl::HashOf(uidl)).second) {
-    Error(absl::StrCat("UID ", uid, " has the UIDL ", uidl, " of another message"));
-  }
+  NoteUidl(uid, row);
   absl::StatusOr<std::vector<std::string>> faults =
       co_await VerifyBody(engine_, {mailbox_, uid}, row, read_bodies_);
   if (!faults.ok()) co_return faults.status();
   for (const std::string& fault : *faults) Error(absl::StrCat("UID ", uid, ": ", fault));
+  co_return absl::OkStatus();
+}
+
+void Reading::NotePop3(const Head& head, uint32_t uid, const StoredRow& row) {
+  if (row.was_retrieved()) retrievals_[uid] = row.retrieved;
+  if (row.hidden_modseq == 0) {
+    lowest_visible_ = std::min(lowest_visible_, uid);
+    return;
+  }
+  ++hidden_;
+  hidden_octets_ += row.octets;
+  if (row.hidden_modseq > row.modseq) {
+    Error(absl::StrCat("UID ", uid, " was hidden with MODSEQ ", row.hidden_modseq,
+                       ", above its own, ", row.modseq));
+  }
+  if (row.hidden_modseq > head.last_hide_modseq) {
+    Error(absl::StrCat("UID ", uid, " was hidden with MODSEQ ", row.hidden_modseq,
+                       ", which isn't known"));
+  }
+}
+
+Task<absl::Status> Reading::ReadRetrievals() {
+  std::string begin(1, kRetrievedPrefix);
+  while (!begin.empty()) {
+    absl::StatusOr<engine::ScanPage> page =
+        co_await ScanKeys(engine_, mailbox_, begin, EndOf(kRetrievedPrefix), kPageRows);
+    if (!page.ok()) co_return page.status();
+    for (const auto& [key, value] : page->entries) {
+      absl::StatusOr<TimeAndUid> place = ParseRetrievedKey(key);
+      if (!place.ok()) {
+        Error(std::string(place.status().message()));
+        continue;
+      }
+      const auto row = retrievals_.find(place->uid);
+      if (row == retrievals_.end() || row->second != place->time) {
+        Error(absl::StrCat("a retrieval of UID ", place->uid, " is noted that no row has"));
+      } else {
+        ++retrieval_entries_;
+      }
+    }
+    begin = std::move(page->next);
+  }
   co_return absl::OkStatus();
 }
 
@@ -143,6 +205,63 @@ Task<absl::Status> Reading::ReadChanges() {
   co_return absl::OkStatus();
 }
 
+void Reading::NoteUidl(uint32_t uid, const StoredRow& row) {
+  const std::string uidl = row.Uidl();
+  if (!IsLegalUidl(uidl)) Error(absl::StrCat("UID ", uid, " has no legal UIDL"));
+  if (!uidls_.insert(absl::HashOf(uidl)).second) {
+    Error(absl::StrCat("UID ", uid, " has the UIDL ", uidl, " of another message"));
+  }
+  if (!row.own_uidl.empty()) indexed_uidls_[absl::HashOf(uidl)] = uid;
+}
+
+Task<absl::Status> Reading::ReadExpungedUids() {
+  std::string begin(1, kExpungedUidPrefix);
+  while (!begin.empty()) {
+    absl::StatusOr<engine::ScanPage> page =
+        co_await ScanKeys(engine_, mailbox_, begin, EndOf(kExpungedUidPrefix), kPageRows);
+    if (!page.ok()) co_return page.status();
+    for (const auto& [key, value] : page->entries) {
+      const absl::StatusOr<uint32_t> uid = ParseRowKey(key);
+      const absl::StatusOr<uint64_t> modseq = ParseModseqValue(value);
+      const auto row = uid.ok() ? expunged_.find(*uid) : expunged_.end();
+      if (!modseq.ok() || row == expunged_.end() || row->second != *modseq) {
+        Error("the place of an expunged message is noted that isn't there");
+      } else {
+        expunged_.erase(row);
+      }
+    }
+    begin = std::move(page->next);
+  }
+  for (const auto& [uid, modseq] : expunged_) {
+    Error(absl::StrCat("expunged UID ", uid, " can't be found: its place isn't noted"));
+  }
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> Reading::ReadUidls() {
+  std::string begin(1, kUidlPrefix);
+  while (!begin.empty()) {
+    absl::StatusOr<engine::ScanPage> page =
+        co_await ScanKeys(engine_, mailbox_, begin, EndOf(kUidlPrefix), kPageRows);
+    if (!page.ok()) co_return page.status();
+    for (const auto& [key, value] : page->entries) {
+      const std::string uidl = key.substr(1);
+      const absl::StatusOr<uint32_t> uid = ParseUidValue(value);
+      const auto row = indexed_uidls_.find(absl::HashOf(uidl));
+      if (!uid.ok() || row == indexed_uidls_.end() || row->second != *uid) {
+        Error(absl::StrCat("the UIDL ", uidl, " is noted for a UID that doesn't have it"));
+      } else {
+        indexed_uidls_.erase(row);
+      }
+    }
+    begin = std::move(page->next);
+  }
+  for (const auto& [hash, uid] : indexed_uidls_) {
+    Error(absl::StrCat("UID ", uid, " has a UIDL that isn't noted"));
+  }
+  co_return absl::OkStatus();
+}
+
 Task<absl::Status> Reading::ReadExpunged(Head head, char prefix) {
   absl::StatusOr<std::vector<LeftRow>> rows = co_await ScanLeft(engine_, mailbox_, prefix, 0);
   if (!rows.ok()) {
@@ -152,6 +271,10 @@ Task<absl::Status> Reading::ReadExpunged(Head head, char prefix) {
   }
   for (const LeftRow& row : *rows) {
     newest_expunge_ = std::max(newest_expunge_, row.modseq);
+    if (prefix == kExpungedPrefix) {
+      NoteUidl(row.uid, row.record.row);
+      expunged_[row.uid] = row.modseq;
+    }
     if (modseqs_.contains(row.uid)) {
       Error(absl::StrCat("UID ", row.uid, " is expunged and alive"));
     }
@@ -172,6 +295,10 @@ void Reading::CheckTotals(const Head& head) {
   if (totals_.octets != head.octets) {
     Error(absl::StrCat("counts ", head.octets, " octets and has ", totals_.octets));
   }
+  if (surrogate_excess_ != head.surrogate_excess) {
+    Error(absl::StrCat("counts ", head.surrogate_excess, " octets more in surrogates and has ",
+                       surrogate_excess_));
+  }
   if (totals_.messages > 0 && lowest_ < head.low_uid) {
     Error(absl::StrCat("has UID ", lowest_, " below its lower bound ", head.low_uid));
   }
@@ -179,10 +306,29 @@ void Reading::CheckTotals(const Head& head) {
     Error(absl::StrCat("the change log has ", change_entries_, " of ", totals_.messages,
                        " messages"));
   }
+  CheckPop3(head);
   if (newest_expunge_ > head.last_expunge_modseq) {
     Error(absl::StrCat("the newest expunge, MODSEQ ", newest_expunge_, ", isn't known"));
   }
   if (head.uidvalidity == 0) Error("has no UIDVALIDITY");
+}
+
+void Reading::CheckPop3(const Head& head) {
+  if (hidden_ != head.hidden_count) {
+    Error(absl::StrCat("counts ", head.hidden_count, " hidden messages and has ", hidden_));
+  }
+  if (hidden_octets_ != head.hidden_octets) {
+    Error(
+        absl::StrCat("counts ", head.hidden_octets, " hidden octets and has ", hidden_octets_));
+  }
+  if (totals_.messages > hidden_ && lowest_visible_ < head.low_visible_uid) {
+    Error(absl::StrCat("POP3 sees UID ", lowest_visible_, ", below the bound of what it sees, ",
+                       head.low_visible_uid));
+  }
+  if (retrieval_entries_ != retrievals_.size()) {
+    Error(absl::StrCat("has ", retrievals_.size(), " messages that were retrieved and notes ",
+                       retrieval_entries_, " of them"));
+  }
 }
 
 }  // namespace

@@ -17,8 +17,10 @@
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/directory.h"
+#include "storage-service/store/login_delays.h"
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/maildrops.h"
+#include "storage-service/store/move.h"
 #include "storage-service/store/session_table.h"
 #include "storage-service/store/store.h"
 #include "storage-service/store/tokens.h"
@@ -28,24 +30,29 @@ namespace restante::store {
 class MaildropSessions : public Maildrops {
  public:
   // All pointers must outlive this. `expunged` is told of each mailbox that has
-  // something to be reclaimed.
+  // something to be reclaimed; `wake` is SessionTable's.
   MaildropSessions(engine::Engine* engine, MailboxTable* mailboxes, Directory* directory,
                    const TokenSealer* sealer, const Clock* clock, const StoreOptions& options,
-                   std::function<void(MailboxId)> expunged);
+                   std::function<void(MailboxId)> expunged, std::function<void()> wake);
 
-  LeaseId BeginLease() override { return table_.BeginLease(); }
-  void EndLease(LeaseId lease) override { table_.EndLease(lease); }
-  Task<absl::StatusOr<OpenedMaildrop>> Login(LeaseId lease, std::string address,
-                                             std::string password, ClientInfo client,
-                                             uint32_t first_rows) override;
+  LeaseId BeginLease(AnnouncementWatcher announce) override;
+  void EndLease(LeaseId lease) override;
+  Task<absl::StatusOr<OpenedMaildrop>> Login(LeaseId lease, LoginCredentials credentials,
+                                             ClientInfo client, uint32_t first_rows,
+                                             SessionOptions options) override;
   Task<absl::StatusOr<OpenedMaildrop>> Open(LeaseId lease, std::string auth_token,
-                                            ClientInfo client, uint32_t first_rows) override;
+                                            ClientInfo client, uint32_t first_rows,
+                                            SessionOptions options) override;
   Task<absl::Status> Resume(LeaseId lease, std::string session_token) override;
+  void StopWaiting() override { table_.StopWaiting(); }
   Task<absl::StatusOr<MaildropRowPage>> Rows(std::string session_token, uint32_t after_uid,
                                              uint32_t limit) override;
   Task<absl::StatusOr<uint64_t>> Commit(std::string session_token,
-                                        std::vector<UidRange> delete_uids, bool close) override;
-  absl::Status Close(const std::string& session_token) override;
+                                        std::vector<UidRange> delete_uids,
+                                        std::vector<UidRange> retrieved_uids,
+                                        bool close) override;
+  Task<absl::Status> Close(std::string session_token,
+                           std::vector<UidRange> retrieved_uids) override;
   absl::StatusOr<absl::Duration> Renew(const std::string& session_token) override;
 
   // The living session of a token. BAD_TOKEN, LEASE_LOST.
@@ -56,8 +63,17 @@ class MaildropSessions : public Maildrops {
 
  private:
   Task<absl::StatusOr<OpenedMaildrop>> OpenFor(LeaseId lease, Directory::Entry account,
-                                               uint32_t first_rows);
+                                               uint32_t first_rows, SessionOptions options);
+  // What follows when the lock is there.
+  Task<absl::StatusOr<OpenedMaildrop>> OpenLocked(LockGrant grant, LeaseId lease,
+                                                  Directory::Entry account, uint32_t first_rows,
+                                                  SessionOptions options);
+  Task<absl::Status> MarkSessionsRetrieved(std::shared_ptr<Mailbox> mailbox, SessionFacts facts,
+                                           std::vector<UidRange> retrieved,
+                                           std::vector<UidRange> deleted);
   Task<absl::Status> ResumeFromBefore(LeaseId lease, SessionFacts facts);
+
+  DeletionTools Tools() const { return {engine_, mailboxes_, directory_}; }
 
   engine::Engine* const engine_;
   MailboxTable* const mailboxes_;
@@ -68,6 +84,7 @@ class MaildropSessions : public Maildrops {
   const absl::Duration unary_lease_;
   const std::function<void(MailboxId)> expunged_;
   SessionTable table_;
+  LoginDelays delays_;
 };
 
 }  // namespace restante::store

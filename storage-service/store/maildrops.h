@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct OpenedMaildrop {
   uint64_t message_count = 0;
   uint64_t octets = 0;
   absl::Duration lease;  // zero for sessions of a stream
+  Pop3Announcement announcement;
   std::vector<MaildropRow> rows;
 };
 
@@ -51,23 +53,37 @@ class Maildrops {
   virtual ~Maildrops() = default;
 
   // A front-end's stream begins, and breaks: after EndLease its sessions live for
-  // another 5 seconds, in which Resume may take them to another lease.
-  virtual LeaseId BeginLease() = 0;
+  // another 5 seconds, in which Resume may take them to another lease. `announce`
+  // is told at once what CAPA may say before anybody has logged in, and again when
+  // that changes, on any thread; never after EndLease has returned. It must be quick
+  // and call nothing of the store. May be null.
+  using AnnouncementWatcher = std::function<void(const Pop3Announcement&)>;
+  virtual LeaseId BeginLease(AnnouncementWatcher announce) = 0;
   virtual void EndLease(LeaseId lease) = 0;
 
-  virtual Task<absl::StatusOr<OpenedMaildrop>> Login(LeaseId lease, std::string address,
-                                                     std::string password, ClientInfo client,
-                                                     uint32_t first_rows) = 0;
+  virtual Task<absl::StatusOr<OpenedMaildrop>> Login(LeaseId lease,
+                                                     LoginCredentials credentials,
+                                                     ClientInfo client, uint32_t first_rows,
+                                                     SessionOptions options) = 0;
   virtual Task<absl::StatusOr<OpenedMaildrop>> Open(LeaseId lease, std::string auth_token,
-                                                    ClientInfo client, uint32_t first_rows) = 0;
+                                                    ClientInfo client, uint32_t first_rows,
+                                                    SessionOptions options) = 0;
   virtual Task<absl::Status> Resume(LeaseId lease, std::string session_token) = 0;
   virtual Task<absl::StatusOr<MaildropRowPage>> Rows(std::string session_token,
                                                      uint32_t after_uid, uint32_t limit) = 0;
-  // The number of messages deleted.
+  // Logins that wait for a maildrop give up with IN_USE, and none waits any more:
+  // the service is about to end.
+  virtual void StopWaiting() = 0;
+  // The number of messages deleted. `retrieved_uids` are for policies that keep mail
+  // for some time after its retrieval; in any order.
   virtual Task<absl::StatusOr<uint64_t>> Commit(std::string session_token,
                                                 std::vector<UidRange> delete_uids,
+                                                std::vector<UidRange> retrieved_uids,
                                                 bool close) = 0;
-  virtual absl::Status Close(const std::string& session_token) = 0;
+  // Frees the maildrop before it does anything else. What was retrieved counts, if
+  // it succeeds, also when the session is over by now.
+  virtual Task<absl::Status> Close(std::string session_token,
+                                   std::vector<UidRange> retrieved_uids) = 0;
   // The lease that the session has from now on.
   virtual absl::StatusOr<absl::Duration> Renew(const std::string& session_token) = 0;
 };

@@ -37,6 +37,8 @@ class SessionSource : public MessageSource {
     return absl::OkStatus();
   }
 
+  bool utf8() const override { return session_->facts.utf8; }
+
   Task<absl::StatusOr<std::optional<StoredRow>>> Find(uint32_t uid) override {
     return FindInSession(engine_, session_->mailbox, session_->facts, uid);
   }
@@ -54,6 +56,8 @@ class MailboxSource : public MessageSource {
       : engine_(engine), mailbox_(std::move(mailbox)) {}
 
   absl::Status Check() override { return absl::OkStatus(); }
+
+  bool utf8() const override { return true; }
 
   Task<absl::StatusOr<std::optional<StoredRow>>> Find(uint32_t uid) override {
     return ReadRow(engine_, mailbox_->id(), uid);
@@ -131,16 +135,30 @@ Task<PartReader::Found> PartReader::OpenPart(ReadPart part) {
   const StoredRow& message = **row;
   Open open;
   open.body = message.body;
-  open.end = message.octets;
+  open.message = message.octets;
+  uint64_t header = message.header_octets;
+  if (message.downgraded_octets > 0 && !source_->utf8()) {
+    open.message_header = message.header_octets;
+    open.surrogate_header = header = message.surrogate_header_octets();
+  }
+  const uint64_t octets = message.ShownOctets(source_->utf8());
+  open.end = octets;
   if (const auto* top = std::get_if<TopPart>(&part.part)) {
-    open.top.emplace(message.header_octets, top->body_lines);
-    if (top->body_lines == 0) open.end = message.header_octets;
+    open.top.emplace(header, top->body_lines);
+    if (top->body_lines == 0) open.end = header;
   } else if (const auto* range = std::get_if<RangePart>(&part.part)) {
-    open.offset = std::min(range->offset, message.octets);
-    const uint64_t rest = message.octets - open.offset;
+    open.offset = std::min(range->offset, octets);
+    const uint64_t rest = octets - open.offset;
     open.end = open.offset + (range->length == 0 ? rest : std::min(range->length, rest));
   }
   co_return Found{absl::OkStatus(), std::move(open)};
+}
+
+PartReader::Open::Run PartReader::Open::Next() const {
+  if (offset < surrogate_header) {
+    return {message + offset, std::min(end, surrogate_header) - offset};
+  }
+  return {offset - surrogate_header + message_header, end - offset};
 }
 
 Task<ReadPiece> PartReader::ReadPieceOf(uint32_t part, Found* found, size_t room) {
@@ -150,10 +168,11 @@ Task<ReadPiece> PartReader::ReadPieceOf(uint32_t part, Found* found, size_t room
   Open& open = found->open;
   // A range may begin inside a chunk: two reads then bring what fits.
   while (piece.error.ok() && open.offset < open.end && room > 0) {
-    const uint64_t in_chunk = kFrame - open.offset % kFrame;
-    const uint64_t length = std::min({in_chunk, open.end - open.offset, uint64_t{room}});
+    const Open::Run run = open.Next();
+    const uint64_t in_chunk = kFrame - run.place % kFrame;
+    const uint64_t length = std::min({in_chunk, run.octets, uint64_t{room}});
     absl::StatusOr<std::string> data = co_await Await<absl::StatusOr<std::string>>(
-        [&](auto done) { engine_->ReadBody(open.body, open.offset, length, std::move(done)); });
+        [&](auto done) { engine_->ReadBody(open.body, run.place, length, std::move(done)); });
     if (!data.ok() || data->size() != length) {
       absl::Status failure = data.status();
       if (failure.ok() || absl::IsNotFound(failure)) {

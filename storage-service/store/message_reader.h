@@ -32,6 +32,9 @@ class MessageSource {
   // Before each frame: may the reading go on? LEASE_LOST.
   virtual absl::Status Check() = 0;
 
+  // Whether messages are shown as they are, or by their surrogates.
+  virtual bool utf8() const = 0;
+
   // Nothing: there is no such message.
   virtual Task<absl::StatusOr<std::optional<StoredRow>>> Find(uint32_t uid) = 0;
 };
@@ -52,6 +55,19 @@ class PartReader : public MessageReader {
     uint64_t offset = 0;
     uint64_t end = 0;
     std::optional<TopCutter> top;
+
+    // Of a surrogate: its header stands behind the message, and its body where the
+    // message's is. Otherwise both are 0.
+    uint64_t surrogate_header = 0;
+    uint64_t message_header = 0;
+    uint64_t message = 0;
+
+    // What stands in the body at `place`, and how much of it in one piece.
+    struct Run {
+      uint64_t place = 0;
+      uint64_t octets = 0;
+    };
+    Run Next() const;
   };
   struct Found {
     absl::Status status;

@@ -17,6 +17,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "storage-service/store/saslprep.h"
 
 namespace restante::store {
 namespace {
@@ -122,6 +123,26 @@ absl::Status CheckPassword(absl::string_view password) {
     return Invalid("the password contains NUL, CR or LF");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> PreparePassword(absl::string_view password) {
+  if (absl::Status status = CheckPassword(password); !status.ok()) return status;
+  absl::StatusOr<std::string> prepared = SaslPrep("password", password);
+  if (!prepared.ok()) return prepared.status();
+  if (absl::Status status = CheckPassword(*prepared); !status.ok()) {
+    Wipe(&*prepared);
+    return status;
+  }
+  return prepared;
+}
+
+std::vector<std::string> PasswordForms(absl::string_view password) {
+  std::vector<std::string> forms;
+  absl::StatusOr<std::string> prepared = PreparePassword(password);
+  const bool same = prepared.ok() && *prepared == password;
+  if (prepared.ok()) forms.push_back(*std::move(prepared));
+  if (!same) forms.emplace_back(password);
+  return forms;
 }
 
 absl::Status CheckCryptHash(absl::string_view hash) {

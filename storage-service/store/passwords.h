@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,6 +17,15 @@ inline constexpr size_t kMaxPasswordOctets = 1024;
 // Can this be a password? 1 to 1,024 octets, without NUL, CR and LF.
 // INVALID_REQUEST.
 absl::Status CheckPassword(absl::string_view password);
+
+// What is hashed of a password in clear: the password prepared by SASLprep
+// (saslprep.h), if that can be one. INVALID_REQUEST, with what is wrong.
+absl::StatusOr<std::string> PreparePassword(absl::string_view password);
+
+// What a password given at a login is compared as, in this order: prepared, and as it
+// was typed if that differs or can't be prepared, for a hash that was made elsewhere.
+// One or two; the same for every account. Only of what CheckPassword accepts.
+std::vector<std::string> PasswordForms(absl::string_view password);
 
 // Is this a whole crypt(5) string of a method that this libcrypt verifies? A
 // locked password (`!…`, `*`), a setting without its hash, a hash cut short, and

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_rows.h"
+#include "storage-service/store/uidl_index.h"
 
 namespace restante::store {
 namespace {
@@ -30,8 +31,13 @@ Reclaimer::Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBod
       expunged_grace_(options.expunged_grace) {}
 
 void Reclaimer::NoteExpunged(const MailboxId& mailbox) {
+  LookAgain(mailbox, clock_->Now() + expunged_grace_);
+}
+
+void Reclaimer::LookAgain(const MailboxId& mailbox, absl::Time due) {
   absl::MutexLock lock(&mutex_);
-  expunged_.insert(mailbox);
+  const auto [entry, added] = expunged_.try_emplace(mailbox, due);
+  entry->second = std::min(entry->second, due);
 }
 
 void Reclaimer::NoteDeliveryId(const MailboxId& mailbox, absl::Time accepted) {
@@ -100,9 +106,16 @@ Task<absl::StatusOr<uint64_t>> Reclaimer::Pass() {
   std::vector<MailboxId> with_old_ids;
   {
     absl::MutexLock lock(&mutex_);
-    expunged.assign(expunged_.begin(), expunged_.end());
-    expunged_.clear();
-    const absl::Time oldest = clock_->Now() - ids_->window();
+    const absl::Time now = clock_->Now();
+    for (auto entry = expunged_.begin(); entry != expunged_.end();) {
+      if (entry->second > now) {
+        ++entry;
+        continue;
+      }
+      expunged.push_back(entry->first);
+      expunged_.erase(entry++);
+    }
+    const absl::Time oldest = now - ids_->window();
     for (auto entry = delivery_ids_.begin(); entry != delivery_ids_.end();) {
       if (entry->second > oldest) {
         ++entry;
@@ -114,10 +127,12 @@ Task<absl::StatusOr<uint64_t>> Reclaimer::Pass() {
   }
   absl::Status failure;
   for (const MailboxId& mailbox : expunged) {
-    absl::StatusOr<bool> left = true;
-    if (!stopping()) left = co_await ReclaimMailbox(mailbox, &erased);
-    if (!left.ok()) failure = left.status();
-    if (!left.ok() || *left) NoteExpunged(mailbox);
+    absl::StatusOr<absl::Time> due = absl::InfinitePast();
+    if (!stopping()) due = co_await ReclaimMailbox(mailbox, &erased);
+    if (!due.ok()) failure = due.status();
+    if (!due.ok() || *due < absl::InfiniteFuture()) {
+      LookAgain(mailbox, due.ok() ? *due : absl::InfinitePast());
+    }
   }
   for (const MailboxId& mailbox : with_old_ids) {
     if (stopping()) break;
@@ -151,7 +166,7 @@ Task<absl::Status> Reclaimer::WalkThroughMailboxes() {
       if (head->has_value()) {
         const Head& found = **head;
         if (found.erasing || found.last_expunge_modseq > found.reclaimed_modseq) {
-          NoteExpunged(mailbox);
+          LookAgain(mailbox, absl::InfinitePast());
         }
         absl::StatusOr<engine::ScanPage> ids =
             co_await ScanKeys(engine_, mailbox, std::string(1, kDeliveryTimePrefix),
@@ -168,26 +183,29 @@ Task<absl::Status> Reclaimer::WalkThroughMailboxes() {
   }
 }
 
-Task<absl::StatusOr<bool>> Reclaimer::ReclaimMailbox(MailboxId mailbox, uint64_t* erased) {
+Task<absl::StatusOr<absl::Time>> Reclaimer::ReclaimMailbox(MailboxId mailbox,
+                                                           uint64_t* erased) {
   absl::StatusOr<std::shared_ptr<Mailbox>> found = co_await mailboxes_->Find(mailbox);
   if (ReasonOf(found.status()) == v1::ERROR_REASON_NO_SUCH_MAILBOX) {
     absl::Status finished = co_await mailboxes_->Erase(mailbox);
     if (!finished.ok()) co_return finished;
-    co_return false;
+    co_return absl::InfiniteFuture();
   }
   if (!found.ok()) co_return found.status();
-  bool left = false;
+  absl::Time due = absl::InfiniteFuture();
   while (!stopping()) {
-    absl::StatusOr<bool> more = co_await ReclaimBatch(*found, erased, &left);
-    if (ReasonOf(more.status()) == v1::ERROR_REASON_NO_SUCH_MAILBOX) co_return false;
+    absl::StatusOr<bool> more = co_await ReclaimBatch(*found, erased, &due);
+    if (ReasonOf(more.status()) == v1::ERROR_REASON_NO_SUCH_MAILBOX) {
+      co_return absl::InfiniteFuture();
+    }
     if (!more.ok()) co_return more.status();
-    if (!*more) co_return left;
+    if (!*more) co_return due;
   }
-  co_return true;
+  co_return absl::InfinitePast();
 }
 
 Task<absl::StatusOr<bool>> Reclaimer::ReclaimBatch(std::shared_ptr<Mailbox> mailbox,
-                                                   uint64_t* erased, bool* left) {
+                                                   uint64_t* erased, absl::Time* due) {
   AsyncMutex::Guard guard = co_await mailbox->changes().Lock();
   absl::Status loaded = co_await mailbox->Load();
   if (!loaded.ok()) co_return loaded;
@@ -203,7 +221,12 @@ Task<absl::StatusOr<bool>> Reclaimer::ReclaimBatch(std::shared_ptr<Mailbox> mail
          (*rows)[count].record.expunged <= oldest) {
     ++count;
   }
-  *left = count < rows->size();
+  *due = absl::InfiniteFuture();
+  if (count < rows->size()) {
+    // What only a session keeps may go at any time.
+    const absl::Time expunged = (*rows)[count].record.expunged;
+    *due = expunged <= oldest ? absl::InfinitePast() : expunged + expunged_grace_;
+  }
   if (count == 0) co_return false;
 
   // First the bodies: should this be cut short, the rows tell that it isn't done.
@@ -229,6 +252,8 @@ Task<absl::StatusOr<bool>> Reclaimer::ReclaimBatch(std::shared_ptr<Mailbox> mail
     moved.deletes.push_back(ModseqKey(kExpungedPrefix, row.modseq, row.uid));
     moved.puts.emplace_back(ModseqKey(kTombstonePrefix, row.modseq, row.uid),
                             Encode(row.record));
+    moved.deletes.push_back(ExpungedUidKey(row.uid));
+    UidlIndex::Forget(row.record.row, moved);
   }
   Mailbox::Plan plan = [moved = std::move(moved), done_to](
                            Head& head, Change& change) mutable -> absl::Status {

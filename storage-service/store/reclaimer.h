@@ -13,7 +13,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -55,11 +54,12 @@ class Reclaimer {
  private:
   Task<absl::StatusOr<uint64_t>> Pass();
   Task<absl::Status> WalkThroughMailboxes();
-  // Whether something is left for a later pass.
-  Task<absl::StatusOr<bool>> ReclaimMailbox(MailboxId mailbox, uint64_t* erased);
-  // True: call again; false: nothing more can go now.
+  // When to look into the mailbox again; InfiniteFuture: nothing is left.
+  Task<absl::StatusOr<absl::Time>> ReclaimMailbox(MailboxId mailbox, uint64_t* erased);
+  // True: call again; false: nothing more can go before `due`.
   Task<absl::StatusOr<bool>> ReclaimBatch(std::shared_ptr<Mailbox> mailbox, uint64_t* erased,
-                                          bool* left);
+                                          absl::Time* due);
+  void LookAgain(const MailboxId& mailbox, absl::Time due) ABSL_LOCKS_EXCLUDED(mutex_);
   Task<absl::Status> ForgetDeliveryIds(MailboxId mailbox);
   Task<absl::StatusOr<uint64_t>> LookIntoDoubtfulBodies();
   bool BeginPass() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -82,7 +82,8 @@ class Reclaimer {
   absl::Mutex mutex_;
   int passes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool in_background_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::flat_hash_set<MailboxId> expunged_ ABSL_GUARDED_BY(mutex_);
+  // When something of each mailbox may be given back.
+  absl::flat_hash_map<MailboxId, absl::Time> expunged_ ABSL_GUARDED_BY(mutex_);
   // The oldest delivery id that each mailbox may still have.
   absl::flat_hash_map<MailboxId, absl::Time> delivery_ids_ ABSL_GUARDED_BY(mutex_);
 };

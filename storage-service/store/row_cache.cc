@@ -6,11 +6,12 @@
 namespace restante::store {
 
 ListedRow ListedRow::Of(uint32_t uid, const StoredRow& row) {
-  return {uid, row.has_dot_line, row.octets, row.guid, row.own_uidl};
+  return {uid, row.has_dot_line, row.octets, row.downgraded_octets, row.guid, row.own_uidl};
 }
 
-MaildropRow ListedRow::AsMaildropRow() const {
-  return {uid, octets, own_uidl.empty() ? DerivedUidl(guid) : own_uidl, has_dot_line};
+MaildropRow ListedRow::AsMaildropRow(bool utf8) const {
+  const uint64_t shown = utf8 || downgraded_octets == 0 ? octets : downgraded_octets;
+  return {uid, shown, own_uidl.empty() ? DerivedUidl(guid) : own_uidl, has_dot_line};
 }
 
 void RowCache::Clear() {
@@ -41,12 +42,12 @@ void RowCache::Remove(const std::vector<uint32_t>& uids) {
 }
 
 std::optional<MaildropRowPage> RowCache::Page(uint32_t after_uid, uint32_t end_uid,
-                                              size_t limit) const {
+                                              size_t limit, bool utf8) const {
   MaildropRowPage page;
   auto row = std::upper_bound(rows_.begin(), rows_.end(), after_uid,
                               [](uint32_t uid, const ListedRow& r) { return uid < r.uid; });
   for (; row != rows_.end() && row->uid < end_uid && page.rows.size() < limit; ++row) {
-    page.rows.push_back(row->AsMaildropRow());
+    page.rows.push_back(row->AsMaildropRow(utf8));
   }
   const bool more_here = row != rows_.end() && row->uid < end_uid;
   if (!more_here && end_uid_ < end_uid) {

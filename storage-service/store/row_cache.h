@@ -19,11 +19,13 @@ struct ListedRow {
   uint32_t uid = 0;
   bool has_dot_line = false;
   uint64_t octets = 0;
+  uint64_t downgraded_octets = 0;  // 0: as `octets`
   Guid guid;
   std::string own_uidl;
 
   static ListedRow Of(uint32_t uid, const StoredRow& row);
-  MaildropRow AsMaildropRow() const;
+  // As a session is shown it that takes UTF-8, or doesn't.
+  MaildropRow AsMaildropRow(bool utf8) const;
 };
 
 class RowCache {
@@ -32,7 +34,7 @@ class RowCache {
 
   void Clear();
 
-  // These are the live rows below `end_uid`. Keeps the first kMostRows of them.
+  // These are the live rows that POP3 sees below `end_uid`. Keeps the first kMostRows of them.
   void Fill(std::vector<ListedRow> rows, uint32_t end_uid);
 
   // A row was added at the end of the mailbox, after rows below `uid_before`.
@@ -43,7 +45,8 @@ class RowCache {
 
   // The live rows with after_uid < uid < end_uid, at most `limit`; nothing if
   // they aren't all here.
-  std::optional<MaildropRowPage> Page(uint32_t after_uid, uint32_t end_uid, size_t limit) const;
+  std::optional<MaildropRowPage> Page(uint32_t after_uid, uint32_t end_uid, size_t limit,
+                                      bool utf8) const;
 
  private:
   std::vector<ListedRow> rows_;  // by UID

@@ -9,6 +9,9 @@
 namespace restante::store {
 namespace {
 
+// Rows read at once where POP3 sees only some of them.
+constexpr size_t kRowsAmongHidden = 1024;
+
 // Whether some commit, complete or not, may have expunged rows of the list. Asked
 // after rows were read: a row that was missing then has been submitted before.
 bool MayHaveLeft(const Mailbox& mailbox, const SessionFacts& facts) {
@@ -24,34 +27,42 @@ Task<absl::StatusOr<MaildropRowPage>> ListSession(engine::Engine* engine,
                                                   SessionFacts facts, uint32_t after_uid,
                                                   size_t limit) {
   std::optional<MaildropRowPage> cached =
-      mailbox->CachedPage(facts.modseq, after_uid, facts.uid_next, limit);
+      mailbox->CachedPage(facts.modseq, after_uid, facts.uid_next, limit, facts.utf8);
   if (cached) co_return *std::move(cached);
 
   const Head head = mailbox->durable();
-  const uint32_t first =
-      std::max(after_uid == UINT32_MAX ? after_uid : after_uid + 1, head.low_uid);
+  const uint32_t first = std::max(after_uid == UINT32_MAX ? after_uid : after_uid + 1,
+                                  head.low_uid_for(facts.modseq));
   // The first page is read to where the cache can keep it for the next session.
-  const bool for_cache = first == head.low_uid && facts.uid_next == head.uid_next;
+  const bool for_cache =
+      first == head.low_uid_for(facts.modseq) && facts.uid_next == head.uid_next;
   const size_t wanted = for_cache ? std::max(limit, RowCache::kMostRows) : limit;
 
   std::vector<MaildropRow> rows;
   std::vector<ListedRow> listed;
+  bool more_than_listed = false;
   uint32_t next = first;
   while (next != 0 && rows.size() < wanted) {
+    size_t page = wanted - rows.size();
+    if (head.hidden_count > 0) page = std::max(page, kRowsAmongHidden);
     absl::StatusOr<RowScan> scan =
-        co_await ScanRows(engine, mailbox->id(), next, facts.uid_next, wanted - rows.size());
+        co_await ScanRows(engine, mailbox->id(), next, facts.uid_next, page);
     if (!scan.ok()) co_return scan.status();
     for (const auto& [uid, row] : scan->rows) {
+      if (!row.VisibleAt(facts.modseq)) continue;
       ListedRow entry = ListedRow::Of(uid, row);
-      rows.push_back(entry.AsMaildropRow());
-      if (for_cache && listed.size() < RowCache::kMostRows) listed.push_back(std::move(entry));
+      rows.push_back(entry.AsMaildropRow(facts.utf8));
+      // What was hidden since is in this list, and in no later one.
+      if (!for_cache || row.hidden_modseq != 0) continue;
+      more_than_listed = listed.size() == RowCache::kMostRows;
+      if (!more_than_listed) listed.push_back(std::move(entry));
     }
     next = scan->next_uid;
   }
   // All live rows of the list below this UID are in `rows`.
   const uint32_t horizon = next == 0 ? facts.uid_next : next;
   if (for_cache) {
-    const uint32_t end = rows.size() > listed.size() ? listed.back().uid + 1 : horizon;
+    const uint32_t end = more_than_listed ? listed.back().uid + 1 : horizon;
     mailbox->OfferRows(head, std::move(listed), end);
   }
 
@@ -63,8 +74,9 @@ Task<absl::StatusOr<MaildropRowPage>> ListSession(engine::Engine* engine,
     for (const LeftSince& entry : *left) {
       const uint32_t uid = entry.row.uid;
       if (uid <= after_uid || uid >= horizon) continue;
+      if (!entry.row.record.row.VisibleAt(facts.modseq)) continue;
       const auto end = rows.begin() + static_cast<ptrdiff_t>(live);
-      MaildropRow row = ListedRow::Of(uid, entry.row.record.row).AsMaildropRow();
+      MaildropRow row = ListedRow::Of(uid, entry.row.record.row).AsMaildropRow(facts.utf8);
       // Expunged between the two reads: it was seen alive.
       if (!std::binary_search(rows.begin(), end, row, ByUid)) rows.push_back(std::move(row));
     }
@@ -83,15 +95,18 @@ Task<absl::StatusOr<std::optional<StoredRow>>> FindInSession(engine::Engine* eng
                                                              SessionFacts facts, uint32_t uid) {
   if (uid >= facts.uid_next) co_return std::optional<StoredRow>();
   absl::StatusOr<std::optional<StoredRow>> row = co_await ReadRow(engine, mailbox->id(), uid);
-  if (!row.ok() || row->has_value()) co_return row;
-  if (!MayHaveLeft(*mailbox, facts)) co_return std::optional<StoredRow>();
-  absl::StatusOr<std::vector<LeftRow>> left =
-      co_await ScanLeft(engine, mailbox->id(), kExpungedPrefix, facts.modseq);
-  if (!left.ok()) co_return left.status();
-  for (LeftRow& entry : *left) {
-    if (entry.uid == uid) co_return std::optional<StoredRow>(std::move(entry.record.row));
+  if (!row.ok()) co_return row;
+  if (row->has_value()) {
+    if (!(*row)->VisibleAt(facts.modseq)) row->reset();
+    co_return row;
   }
-  co_return std::optional<StoredRow>();
+  if (!MayHaveLeft(*mailbox, facts)) co_return std::optional<StoredRow>();
+  absl::StatusOr<std::optional<LeftRow>> left = co_await FindLeft(engine, mailbox->id(), uid);
+  if (!left.ok()) co_return left.status();
+  const bool listed = left->has_value() && (*left)->modseq > facts.modseq &&
+                      (*left)->record.row.VisibleAt(facts.modseq);
+  if (!listed) co_return std::optional<StoredRow>();
+  co_return std::optional<StoredRow>(std::move((*left)->record.row));
 }
 
 }  // namespace restante::store

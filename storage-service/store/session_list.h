@@ -1,5 +1,5 @@
-// A session's list: the rows below its uid_next that were not expunged at its
-// MODSEQ. The list is logical, no snapshot is held: it is put together from the
+// A session's list: the rows below its uid_next that were neither expunged nor hidden
+// at its MODSEQ. The list is logical, no snapshot is held: it is put together from the
 // live rows and those expunged since, however the mailbox has changed meanwhile.
 #pragma once
 

@@ -12,11 +12,23 @@ absl::Status LeaseLost(absl::string_view message) {
   return MakeError(v1::ERROR_REASON_LEASE_LOST, message);
 }
 
+absl::Status InUse() {
+  return MakeError(v1::ERROR_REASON_IN_USE, "another session holds the maildrop");
+}
+
 }  // namespace
 
+SessionTable::Aftermath::~Aftermath() {
+  for (auto& [waiter, answer] : answers) std::move(waiter.done)(std::move(answer));
+}
+
 SessionTable::SessionTable(uint64_t epoch, const Clock* clock, absl::Duration grace,
-                           absl::Duration unary_lease)
-    : epoch_(epoch & 0xFFFFFFFF), clock_(clock), grace_(grace), unary_lease_(unary_lease) {}
+                           absl::Duration unary_lease, std::function<void()> wake)
+    : epoch_(epoch & 0xFFFFFFFF),
+      clock_(clock),
+      grace_(grace),
+      unary_lease_(unary_lease),
+      wake_(std::move(wake)) {}
 
 LeaseId SessionTable::BeginLease() {
   absl::MutexLock lock(&mutex_);
@@ -25,9 +37,20 @@ LeaseId SessionTable::BeginLease() {
 }
 
 void SessionTable::EndLease(LeaseId lease) {
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
   const auto found = leases_.find(lease);
   if (found != leases_.end()) found->second = std::min(found->second, clock_->Now());
+  for (LockQueue::Waiter& waiter : waiting_.TakeThoseOf(lease)) {
+    after.answers.emplace_back(std::move(waiter),
+                               LeaseLost("the stream that asked for the maildrop is gone"));
+  }
+}
+
+bool SessionTable::IsAlive(LeaseId lease) const {
+  if (lease == kUnaryLease) return true;
+  const auto found = leases_.find(lease);
+  return found != leases_.end() && found->second == absl::InfiniteFuture();
 }
 
 absl::Time SessionTable::EndOf(const Entry& entry) const {
@@ -36,35 +59,56 @@ absl::Time SessionTable::EndOf(const Entry& entry) const {
   return lease == leases_.end() ? absl::InfinitePast() : lease->second + grace_;
 }
 
-void SessionTable::End(uint64_t fencing, Gone& gone) {
+void SessionTable::End(uint64_t fencing, Aftermath& after) {
   const auto entry = entries_.find(fencing);
-  holders_.erase(entry->second.mailbox);
-  gone.push_back(std::move(entry->second.session));
+  const MailboxId mailbox = entry->second.mailbox;
+  holders_.erase(mailbox);
+  after.gone.push_back(std::move(entry->second.session));
   entries_.erase(entry);
+  GrantNext(mailbox, after);
 }
 
-SessionTable::Entry* SessionTable::Living(uint64_t fencing, Gone& gone) {
+void SessionTable::GrantNext(const MailboxId& mailbox, Aftermath& after) {
+  std::optional<LockQueue::Waiter> next = waiting_.TakeFirst(mailbox);
+  if (!next) return;
+  const LockGrant grant{Occupy(mailbox, next->lease), next->due};
+  after.answers.emplace_back(*std::move(next), grant);
+  // Others that may take it over do: the newest login has it in the end.
+  if (waiting_.FirstIsDue(mailbox)) Fence(mailbox, after);
+}
+
+void SessionTable::Fence(const MailboxId& mailbox, Aftermath& after) {
+  const auto holder = holders_.find(mailbox);
+  if (holder == holders_.end()) return;
+  Entry& entry = entries_.find(holder->second)->second;
+  entry.released = true;
+  if (entry.busy == 0) End(holder->second, after);
+}
+
+SessionTable::Entry* SessionTable::Living(uint64_t fencing, Aftermath& after) {
   const auto entry = entries_.find(fencing);
   if (entry == entries_.end()) return nullptr;
   if (entry->second.busy == 0 && EndOf(entry->second) <= clock_->Now()) {
-    End(fencing, gone);
+    End(fencing, after);
     return nullptr;
   }
   return &entry->second;
 }
 
-absl::Status SessionTable::Insert(const MailboxId& mailbox, uint64_t fencing, LeaseId lease,
-                                  Gone& gone) {
-  if (lease != kUnaryLease) {
-    const auto found = leases_.find(lease);
-    if (found == leases_.end() || found->second != absl::InfiniteFuture()) {
-      return LeaseLost("the stream that asked for the maildrop is gone");
-    }
-  }
+bool SessionTable::IsHeld(const MailboxId& mailbox, Aftermath& after) {
   const auto holder = holders_.find(mailbox);
-  if (holder != holders_.end() && Living(holder->second, gone) != nullptr) {
-    return MakeError(v1::ERROR_REASON_IN_USE, "another session holds the maildrop");
-  }
+  if (holder == holders_.end()) return false;
+  // If this ends it, the lock may go to somebody who waits, and is held again.
+  return Living(holder->second, after) != nullptr || holders_.contains(mailbox);
+}
+
+uint64_t SessionTable::Occupy(const MailboxId& mailbox, LeaseId lease) {
+  const uint64_t fencing = epoch_ << 32 | ++last_counter_;
+  Occupy(mailbox, lease, fencing);
+  return fencing;
+}
+
+void SessionTable::Occupy(const MailboxId& mailbox, LeaseId lease, uint64_t fencing) {
   Entry entry;
   entry.mailbox = mailbox;
   entry.lease = lease;
@@ -72,27 +116,78 @@ absl::Status SessionTable::Insert(const MailboxId& mailbox, uint64_t fencing, Le
   entry.busy = 1;
   entries_[fencing] = std::move(entry);
   holders_[mailbox] = fencing;
-  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> SessionTable::Reserve(const MailboxId& mailbox, LeaseId lease) {
-  Gone gone;
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
-  const uint64_t fencing = epoch_ << 32 | (last_counter_ + 1);
-  if (absl::Status status = Insert(mailbox, fencing, lease, gone); !status.ok()) return status;
-  ++last_counter_;
-  return fencing;
+  if (!IsAlive(lease)) return LeaseLost("the stream that asked for the maildrop is gone");
+  if (IsHeld(mailbox, after)) return InUse();
+  return Occupy(mailbox, lease);
+}
+
+Task<absl::StatusOr<LockGrant>> SessionTable::Acquire(MailboxId mailbox, LeaseId lease,
+                                                      absl::Duration wait, bool take_over) {
+  using Answer = absl::StatusOr<LockGrant>;
+  Answer answer = co_await Await<Answer>([&](Done<Answer> done) {
+    LockQueue::Waiter waiter;
+    waiter.mailbox = mailbox;
+    waiter.lease = lease;
+    waiter.take_over = take_over;
+    waiter.done = std::move(done);
+    AcquireOrWait(std::move(waiter), wait);
+  });
+  co_return answer;
+}
+
+void SessionTable::AcquireOrWait(LockQueue::Waiter waiter, absl::Duration wait) {
+  bool wake = false;
+  {
+    Aftermath after;
+    absl::MutexLock lock(&mutex_);
+    const MailboxId mailbox = waiter.mailbox;
+    if (!IsAlive(waiter.lease)) {
+      after.answers.emplace_back(std::move(waiter),
+                                 LeaseLost("the stream that asked for the maildrop is gone"));
+      return;
+    }
+    if (!IsHeld(mailbox, after)) {
+      const LockGrant grant{Occupy(mailbox, waiter.lease), false};
+      after.answers.emplace_back(std::move(waiter), grant);
+      return;
+    }
+    if (!may_wait_) wait = absl::ZeroDuration();
+    waiter.due = waiter.take_over && wait <= absl::ZeroDuration();
+    if ((wait <= absl::ZeroDuration() && !waiter.due) || !waiting_.HasRoom(mailbox)) {
+      after.answers.emplace_back(std::move(waiter), InUse());
+      return;
+    }
+    const bool due = waiter.due;
+    waiter.until = clock_->Now() + wait;
+    wake = !due && waiter.until < next_look_;
+    waiting_.Add(std::move(waiter));
+    if (due) Fence(mailbox, after);
+  }
+  if (wake && wake_) wake_();
+}
+
+void SessionTable::StopWaiting() {
+  Aftermath after;
+  absl::MutexLock lock(&mutex_);
+  may_wait_ = false;
+  for (LockQueue::Waiter& waiter : waiting_.TakeAll()) {
+    after.answers.emplace_back(std::move(waiter), InUse());
+  }
 }
 
 absl::Status SessionTable::ReserveAgain(const MailboxId& mailbox, uint64_t fencing,
                                         LeaseId lease) {
-  Gone gone;
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
-  absl::Status status = Insert(mailbox, fencing, lease, gone);
-  if (ReasonOf(status) == v1::ERROR_REASON_IN_USE) {
-    return LeaseLost("a newer session holds the maildrop");
-  }
-  return status;
+  if (!IsAlive(lease)) return LeaseLost("the stream that asked for the maildrop is gone");
+  if (IsHeld(mailbox, after)) return LeaseLost("a newer session holds the maildrop");
+  Occupy(mailbox, lease, fencing);
+  return absl::OkStatus();
 }
 
 void SessionTable::Install(std::shared_ptr<const Session> session) {
@@ -105,30 +200,30 @@ void SessionTable::Install(std::shared_ptr<const Session> session) {
 }
 
 void SessionTable::Release(uint64_t fencing) {
-  Gone gone;
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
   const auto entry = entries_.find(fencing);
   if (entry == entries_.end()) return;
   if (entry->second.session == nullptr || entry->second.busy == 0) {
-    End(fencing, gone);
+    End(fencing, after);
   } else {
     entry->second.released = true;
   }
 }
 
 std::shared_ptr<const Session> SessionTable::Find(uint64_t fencing) {
-  Gone gone;
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
-  Entry* entry = Living(fencing, gone);
+  Entry* entry = Living(fencing, after);
   if (entry == nullptr || entry->released) return nullptr;
   entry->last_call = clock_->Now();
   return entry->session;
 }
 
 std::optional<SessionTable::Kept> SessionTable::FindAndKeep(uint64_t fencing) {
-  Gone gone;
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
-  Entry* entry = Living(fencing, gone);
+  Entry* entry = Living(fencing, after);
   if (entry == nullptr || entry->released || entry->session == nullptr) return std::nullopt;
   entry->last_call = clock_->Now();
   ++entry->busy;
@@ -136,41 +231,36 @@ std::optional<SessionTable::Kept> SessionTable::FindAndKeep(uint64_t fencing) {
 }
 
 void SessionTable::EndBusy(uint64_t fencing) {
-  Gone gone;
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
   const auto entry = entries_.find(fencing);
   if (entry == entries_.end()) return;
   entry->second.last_call = clock_->Now();
-  if (--entry->second.busy == 0 && entry->second.released) End(fencing, gone);
+  if (--entry->second.busy == 0 && entry->second.released) End(fencing, after);
 }
 
 absl::Status SessionTable::Move(uint64_t fencing, LeaseId lease) {
-  Gone gone;
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
-  Entry* entry = Living(fencing, gone);
+  Entry* entry = Living(fencing, after);
   if (entry == nullptr || entry->released) return LeaseLost("the session is over");
-  if (lease != kUnaryLease) {
-    const auto found = leases_.find(lease);
-    if (found == leases_.end() || found->second != absl::InfiniteFuture()) {
-      return LeaseLost("the stream that asked for the session is gone");
-    }
-  }
+  if (!IsAlive(lease)) return LeaseLost("the stream that asked for the session is gone");
   entry->lease = lease;
   entry->last_call = clock_->Now();
   return absl::OkStatus();
 }
 
 absl::StatusOr<absl::Duration> SessionTable::Renew(uint64_t fencing) {
-  Gone gone;
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
-  Entry* entry = Living(fencing, gone);
+  Entry* entry = Living(fencing, after);
   if (entry == nullptr || entry->released) return LeaseLost("the session is over");
   entry->last_call = clock_->Now();
   return entry->lease == kUnaryLease ? unary_lease_ : absl::ZeroDuration();
 }
 
 absl::Time SessionTable::Expire() {
-  Gone gone;
+  Aftermath after;
   absl::MutexLock lock(&mutex_);
   const absl::Time now = clock_->Now();
   absl::Time next = absl::InfiniteFuture();
@@ -184,7 +274,18 @@ absl::Time SessionTable::Expire() {
       next = std::min(next, end);
     }
   }
-  for (const uint64_t fencing : over) End(fencing, gone);
+  for (const uint64_t fencing : over) End(fencing, after);
+  for (LockQueue::Waiter& waiter : waiting_.TakeOverdue(now)) {
+    if (!waiter.take_over) {
+      after.answers.emplace_back(std::move(waiter), InUse());
+      continue;
+    }
+    const MailboxId mailbox = waiter.mailbox;
+    waiter.due = true;
+    waiting_.Add(std::move(waiter));
+    Fence(mailbox, after);
+  }
+  next = std::min(next, waiting_.next());
   for (auto lease = leases_.begin(); lease != leases_.end();) {
     if (lease->second + grace_ <= now) {
       leases_.erase(lease++);
@@ -192,6 +293,7 @@ absl::Time SessionTable::Expire() {
       ++lease;
     }
   }
+  next_look_ = next;
   return next;
 }
 

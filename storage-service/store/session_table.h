@@ -5,10 +5,15 @@
 // upper half, a counter in the lower, so that it grows over restarts. A session
 // that is busy (opening, committing) outlives its lease until it is done.
 //
-// Thread-safe; never waits.
+// A login may wait for a lock, without a thread, and may take it over then: from
+// that moment no call of the older session succeeds any more, but for a commit that
+// is already under way, which is over before the lock changes hands.
+//
+// Thread-safe. Answers to logins come on whichever thread frees the lock.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -20,6 +25,8 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "storage-service/async/task.h"
+#include "storage-service/store/lock_queue.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/maildrops.h"
 #include "storage-service/store/session_token.h"
@@ -36,16 +43,26 @@ struct Session {
 
 class SessionTable {
  public:
+  // `wake` is called when Expire has to be called earlier than its last answer said.
   SessionTable(uint64_t epoch, const Clock* clock, absl::Duration grace,
-               absl::Duration unary_lease);
+               absl::Duration unary_lease, std::function<void()> wake = nullptr);
+  // No call may be under way, and nobody wait.
+  ~SessionTable() = default;
 
   LeaseId BeginLease() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whoever waits for a lock on behalf of this lease gives up: LEASE_LOST.
   void EndLease(LeaseId lease) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Takes the lock of a maildrop; the new session is busy until Install or
   // Release. IN_USE; LEASE_LOST: there is no such lease (any more).
   absl::StatusOr<uint64_t> Reserve(const MailboxId& mailbox, LeaseId lease)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same, after waiting for it if it isn't free; in the order in which logins
+  // came. IN_USE at once if too many wait already.
+  Task<absl::StatusOr<LockGrant>> Acquire(MailboxId mailbox, LeaseId lease, absl::Duration wait,
+                                          bool take_over) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Everybody who waits gets IN_USE now, and nobody waits any more.
+  void StopWaiting() ABSL_LOCKS_EXCLUDED(mutex_);
   // The same for a session of an earlier opening of the store. LEASE_LOST: also if
   // somebody holds the maildrop.
   absl::Status ReserveAgain(const MailboxId& mailbox, uint64_t fencing, LeaseId lease)
@@ -86,8 +103,8 @@ class SessionTable {
   // The lease that a session has from now on; zero for sessions of a stream.
   absl::StatusOr<absl::Duration> Renew(uint64_t fencing) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Ends what has outlived its lease. When to look again; InfiniteFuture: not
-  // before something else happens.
+  // Ends what has outlived its lease, and waits whose time is up. When to look again;
+  // InfiniteFuture: not before something else happens.
   absl::Time Expire() ABSL_LOCKS_EXCLUDED(mutex_);
 
   size_t sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -102,20 +119,43 @@ class SessionTable {
     bool released = false;  // ends when it isn't busy any more
     std::shared_ptr<const Session> session;
   };
-  // What goes is destroyed after the lock is free.
-  using Gone = std::vector<std::shared_ptr<const Session>>;
+  // What is left to do when the mutex is free: sessions are destroyed, and logins
+  // get their answers.
+  class Aftermath {
+   public:
+    Aftermath() = default;
+    Aftermath(const Aftermath&) = delete;
+    Aftermath& operator=(const Aftermath&) = delete;
+    ~Aftermath();
 
-  absl::Status Insert(const MailboxId& mailbox, uint64_t fencing, LeaseId lease, Gone& gone)
+    std::vector<std::shared_ptr<const Session>> gone;
+    std::vector<std::pair<LockQueue::Waiter, absl::StatusOr<LockGrant>>> answers;
+  };
+
+  bool IsHeld(const MailboxId& mailbox, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A new session's fencing token; or the one given.
+  uint64_t Occupy(const MailboxId& mailbox, LeaseId lease)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Entry* Living(uint64_t fencing, Gone& gone) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Occupy(const MailboxId& mailbox, LeaseId lease, uint64_t fencing)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AcquireOrWait(LockQueue::Waiter waiter, absl::Duration wait) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsAlive(LeaseId lease) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends one that has outlived its lease; nothing then.
+  Entry* Living(uint64_t fencing, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Time EndOf(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void End(uint64_t fencing, Gone& gone) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Gives the lock to whoever waits for it.
+  void End(uint64_t fencing, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GrantNext(const MailboxId& mailbox, Aftermath& after)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The holder may do no more; ends at once, or when it isn't busy any more.
+  void Fence(const MailboxId& mailbox, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndBusy(uint64_t fencing) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const uint64_t epoch_;
   const Clock* const clock_;
   const absl::Duration grace_;
   const absl::Duration unary_lease_;
+  const std::function<void()> wake_;
 
   mutable absl::Mutex mutex_;
   uint32_t last_counter_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -124,6 +164,10 @@ class SessionTable {
   absl::flat_hash_map<LeaseId, absl::Time> leases_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<MailboxId, uint64_t> holders_ ABSL_GUARDED_BY(mutex_);
+  LockQueue waiting_ ABSL_GUARDED_BY(mutex_);
+  bool may_wait_ ABSL_GUARDED_BY(mutex_) = true;
+  // Expire's last answer.
+  absl::Time next_look_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
 };
 
 }  // namespace restante::store

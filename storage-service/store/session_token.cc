@@ -15,6 +15,12 @@ std::string SealSession(const TokenSealer& sealer, const SessionFacts& facts) {
   token.set_uidvalidity(facts.uidvalidity);
   token.set_uid_next(facts.uid_next);
   token.set_modseq(facts.modseq);
+  token.set_utf8(facts.utf8);
+  if (facts.deletion != Pop3Policy::Deletion::kExpunge) {
+    token.set_deletion(static_cast<uint32_t>(facts.deletion));
+    token.set_move_to(facts.move_to);
+  }
+  token.set_remembers_retrieval(facts.remembers_retrieval);
   return sealer.Seal(TokenKind::kSession, token.SerializeAsString());
 }
 
@@ -28,8 +34,14 @@ absl::StatusOr<SessionFacts> OpenSession(const TokenSealer& sealer, const std::s
   if (!parsed || !account || !mailbox) {
     return MakeError(v1::ERROR_REASON_BAD_TOKEN, "a session token of another shape");
   }
-  return SessionFacts{record.fencing(),     *account,          *mailbox,
-                      record.uidvalidity(), record.uid_next(), record.modseq()};
+  SessionFacts facts{record.fencing(),  *account,        *mailbox,     record.uidvalidity(),
+                     record.uid_next(), record.modseq(), record.utf8()};
+  if (record.deletion() != 0) {
+    facts.deletion = static_cast<Pop3Policy::Deletion>(record.deletion());
+  }
+  facts.move_to = record.move_to();
+  facts.remembers_retrieval = record.remembers_retrieval();
+  return facts;
 }
 
 }  // namespace restante::store

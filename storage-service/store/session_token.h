@@ -20,6 +20,13 @@ struct SessionFacts {
   // The list: rows below uid_next that were not expunged at modseq.
   uint32_t uid_next = 1;
   uint64_t modseq = 1;
+  // Messages are shown raw, not by their surrogates.
+  bool utf8 = false;
+
+  // What the session began with of its account's policy.
+  Pop3Policy::Deletion deletion = Pop3Policy::Deletion::kExpunge;
+  std::string move_to;  // for kMove
+  bool remembers_retrieval = false;
 
   friend bool operator==(const SessionFacts&, const SessionFacts&) = default;
 };

@@ -15,9 +15,11 @@
 #include "storage-service/store/passwords.h"
 #include "storage-service/store/pending_bodies.h"
 #include "storage-service/store/reclaimer.h"
+#include "storage-service/store/retention.h"
 #include "storage-service/store/service_record.h"
 #include "storage-service/store/ticker.h"
 #include "storage-service/store/tokens.h"
+#include "storage-service/store/uidl_index.h"
 #include "storage-service/store/verifier.h"
 
 namespace restante::store {
@@ -25,6 +27,8 @@ namespace {
 
 // Sessions are ended at the latest so long after their lease.
 constexpr absl::Duration kLongestWait = absl::Seconds(1);
+// From one turn of the expiry to the next.
+constexpr absl::Duration kExpiryTurn = absl::Seconds(1);
 
 class SystemClock : public Clock {
  public:
@@ -41,20 +45,31 @@ class MailStore : public Store {
         mailbox_table_(engine_.get(), options_.cached_mailboxes),
         pending_(engine_.get(), options_.clock),
         delivery_ids_(engine_.get(), options_.delivery_id_window),
+        uidls_(engine_.get(), &mailbox_table_.bodies()),
         reclaimer_(engine_.get(), &mailbox_table_, &pending_, &delivery_ids_, options_.clock,
                    options_),
         directory_(std::make_unique<Directory>(engine_.get(), &mailbox_table_, &sealer_,
                                                options_.clock, options_)),
-        sessions_(engine_.get(), &mailbox_table_, directory_.get(), &sealer_, options_.clock,
-                  options_, [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); }),
+        retention_(engine_.get(), &mailbox_table_, directory_.get(), options_.clock,
+                   options_.expiry_interval,
+                   [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); }),
+        sessions_(
+            engine_.get(), &mailbox_table_, directory_.get(), &sealer_, options_.clock,
+            options_, [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); },
+            [this] {
+              if (ticker_ != nullptr) ticker_->Wake();
+            }),
         messages_(engine_.get(), &sessions_, directory_.get(), &mailbox_table_),
-        mailboxes_(engine_.get(), directory_.get(), &mailbox_table_),
+        mailboxes_(engine_.get(), directory_.get(), &mailbox_table_, options_.clock,
+                   options_.expunged_grace),
         ingest_(Tools(), directory_.get()) {}
 
   // The timer and the reclaimer go first; then the directory, whose verifications
   // end here; then the engine, whose last answers still find the rest.
   ~MailStore() override {
+    sessions_.StopWaiting();
     ticker_.reset();
+    retention_.Stop();
     reclaimer_.Stop();
     directory_.reset();
     engine_.reset();
@@ -63,7 +78,7 @@ class MailStore : public Store {
   absl::Status Start() {
     if (absl::Status status = SyncWait(pending_.Start()); !status.ok()) return status;
     if (absl::Status status = SyncWait(directory_->Start()); !status.ok()) return status;
-    next_reclaim_ = options_.clock->Now();
+    next_reclaim_ = next_expiry_turn_ = options_.clock->Now();
     if (options_.reclaim_interval < absl::InfiniteDuration()) {
       ticker_ = std::make_unique<Ticker>([this] { return Tick(); });
     }
@@ -85,6 +100,7 @@ class MailStore : public Store {
   }
 
   Task<absl::StatusOr<uint64_t>> Reclaim() override { return reclaimer_.Run(); }
+  Task<absl::StatusOr<uint64_t>> Expire() override { return retention_.Run(); }
 
   std::map<std::string, double> Stats() const override {
     std::map<std::string, double> stats = engine_->Stats();
@@ -105,6 +121,7 @@ class MailStore : public Store {
     tools.mailboxes = &mailbox_table_;
     tools.pending = &pending_;
     tools.ids = &delivery_ids_;
+    tools.uidls = &uidls_;
     tools.clock = options_.clock;
     tools.max_message_octets = options_.max_message_octets;
     tools.id_recorded = [this](MailboxId mailbox, absl::Time accepted) {
@@ -115,13 +132,17 @@ class MailStore : public Store {
 
   // On the timer's thread.
   absl::Duration Tick() {
-    sessions_.table().Expire();
+    const absl::Time next_end = sessions_.table().Expire();
     const absl::Time now = options_.clock->Now();
     if (now >= next_reclaim_) {
       next_reclaim_ = now + options_.reclaim_interval;
       reclaimer_.RunInBackground();
     }
-    return std::min(kLongestWait, next_reclaim_ - now);
+    if (now >= next_expiry_turn_) {
+      next_expiry_turn_ = now + kExpiryTurn;
+      retention_.RunInBackground();
+    }
+    return std::min({kLongestWait, next_reclaim_ - now, next_end - now});
   }
 
   const SystemClock system_clock_;
@@ -131,13 +152,16 @@ class MailStore : public Store {
   MailboxTable mailbox_table_;
   PendingBodies pending_;
   DeliveryIds delivery_ids_;
+  UidlIndex uidls_;
   Reclaimer reclaimer_;
   std::unique_ptr<Directory> directory_;
+  Retention retention_;
   MaildropSessions sessions_;
   MessageReading messages_;
   AccountMailboxes mailboxes_;
   Ingest ingest_;
   absl::Time next_reclaim_;
+  absl::Time next_expiry_turn_;
   std::unique_ptr<Ticker> ticker_;
 };
 

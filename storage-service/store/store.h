@@ -17,6 +17,7 @@
 #include "storage-service/store/mailboxes.h"
 #include "storage-service/store/maildrops.h"
 #include "storage-service/store/messages.h"
+#include "storage-service/store/pop3_policy.h"
 
 namespace restante::store {
 
@@ -43,12 +44,16 @@ struct StoreOptions {
 
   absl::Duration auth_token_lifetime = absl::Seconds(60);
 
-  // Threads that verify passwords, verifications that may wait for them, and
-  // recent successes kept, for at most this long.
-  int password_threads = 1;
-  size_t password_queue = 256;
+  // Threads that verify passwords (0: one for each core), verifications that may wait
+  // for them, and recent successes kept, for at most this long.
+  int password_threads = 0;
+  size_t password_queue = 4096;
   size_t password_cache_entries = 100'000;
   absl::Duration password_cache_lifetime = absl::Hours(1);
+
+  // PEM: the authorities whose certificates clients may log in by (SASL EXTERNAL).
+  // Empty: none. Read again when it changes.
+  std::string client_ca_file;
 
   // Accounts and mailbox heads kept in memory.
   size_t cached_accounts = 100'000;
@@ -56,7 +61,12 @@ struct StoreOptions {
 
   // How long a mailbox remembers delivery ids, and its expunged messages.
   absl::Duration delivery_id_window = absl::Hours(24 * 7);
-  absl::Duration expunged_grace = absl::ZeroDuration();
+  absl::Duration expunged_grace = absl::Hours(24 * 7);
+
+  // What POP3 does with mail where neither account nor domain says otherwise, and
+  // how often a mailbox is looked through for messages that a policy expires.
+  Pop3Policy pop3_policy = DefaultPop3Policy();
+  absl::Duration expiry_interval = absl::Hours(1);
 
   // How often the reclaimer looks for what can go.
   absl::Duration reclaim_interval = absl::Seconds(10);
@@ -99,6 +109,10 @@ class Store {
   // Frees what the reclaimer would free next; the number of bodies erased. The
   // store does so by itself every reclaim_interval.
   virtual Task<absl::StatusOr<uint64_t>> Reclaim() = 0;
+
+  // Expunges now what a policy expires, instead of in the background: the number of
+  // messages.
+  virtual Task<absl::StatusOr<uint64_t>> Expire() = 0;
 
   virtual std::map<std::string, double> Stats() const = 0;
 };

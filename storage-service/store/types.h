@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/id128.h"
+#include "storage-service/store/pop3_policy.h"
 
 namespace restante::store {
 
@@ -40,6 +42,8 @@ struct MessageRow {
   absl::Time save_date;
   std::vector<std::string> flags;  // system flags with a backslash, keywords
   bool has_dot_line = false;
+  uint64_t downgraded_octets = 0;  // of its surrogate; 0: it has none
+  bool hidden_from_pop3 = false;
 };
 
 struct RowPage {
@@ -62,6 +66,8 @@ struct AccountInfo {
   uint64_t used_octets = 0;
   uint64_t message_count = 0;
   absl::Time created;
+  Pop3Policy pop3_policy;            // its own
+  Pop3Policy effective_pop3_policy;  // with all that it inherits
 };
 
 // A password in clear, or a finished crypt(5) string.
@@ -87,6 +93,26 @@ struct ClientInfo {
   std::string request_id;
 };
 
+// Who asks for a maildrop: an address and its password, or the certificates of a
+// client that proved its identity by TLS.
+struct LoginCredentials {
+  std::string address;
+  std::string password;
+  // In DER, the client's own first; in place of a password (SASL EXTERNAL).
+  std::vector<std::string> client_certificates;
+};
+
+// How a session begins.
+struct SessionOptions {
+  // The client takes UTF-8 in headers. Otherwise the session is shown surrogates
+  // of the messages that have it; see downgraded_octets.
+  bool utf8 = false;
+  // How long to wait for a maildrop that another session holds, and whether to
+  // take it away then.
+  absl::Duration lock_wait;
+  bool take_over = false;
+};
+
 struct UidRange {
   uint32_t first = 0;
   uint32_t last = 0;  // within
@@ -106,6 +132,13 @@ struct ReadPart {
   std::variant<WholePart, TopPart, RangePart> part;
 };
 
+// What an import keeps of a message's past.
+struct MessageProperties {
+  std::string uidl;  // empty: a new one
+  std::optional<absl::Time> internal_date;
+  std::vector<std::string> flags;  // as in MessageRow
+};
+
 struct Envelope {
   std::string sender;
   std::vector<std::string> recipients;
@@ -113,6 +146,7 @@ struct Envelope {
   uint64_t declared_octets = 0;  // 0: unknown
   std::string delivery_id;       // empty: none
   ClientInfo client;
+  MessageProperties properties;
 };
 
 struct RecipientResult {
@@ -121,6 +155,8 @@ struct RecipientResult {
   uint32_t uidvalidity = 0;
   uint32_t uid = 0;
   Guid guid;
+  std::string uidl;
+  bool uidl_replaced = false;  // the one wanted was illegal or taken
 };
 
 }  // namespace restante::store

@@ -62,7 +62,13 @@ Task<absl::Status> Verifier::VerifyMailboxes(bool read_bodies, VerifySummary* su
 Task<absl::Status> Verifier::VerifyOwner(MailboxId mailbox, AccountId owner, std::string where,
                                          Report report) {
   absl::StatusOr<Directory::Entry> account = co_await directory_->FindById(owner);
-  if (account.ok() && (*account)->inbox == mailbox) co_return absl::OkStatus();
+  if (account.ok()) {
+    const auto named = co_await directory_->MailboxesOf(owner);
+    if (!named.ok()) co_return named.status();
+    for (const Directory::NamedMailbox& candidate : *named) {
+      if (candidate.id == mailbox) co_return absl::OkStatus();
+    }
+  }
   if (!account.ok() && ReasonOf(account.status()) != v1::ERROR_REASON_NO_SUCH_ACCOUNT) {
     co_return account.status();
   }

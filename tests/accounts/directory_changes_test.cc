@@ -175,6 +175,17 @@ TEST_F(DirectoryChanges, ADeletedAddressCanBeTakenByANewAccount) {
   EXPECT_TRUE(Login("user@example.org", "other").ok());
 }
 
+TEST_F(DirectoryChanges, AnAddressMadeAgainInTheSameSecondHasAnotherUidvalidity) {
+  uint32_t last = 0;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(Create("user").status(), absl::OkStatus());
+    const uint32_t uidvalidity = (*Find("user"))->inbox_uidvalidity;
+    EXPECT_GT(uidvalidity, last);
+    last = uidvalidity;
+    ASSERT_EQ(SyncWait(directory_->Delete("User")), absl::OkStatus());
+  }
+}
+
 TEST_F(DirectoryChanges, AnAccountUnderDeletionIsGoneForItsIdToo) {
   const auto created = Create("user");
   ASSERT_TRUE(created.ok());

@@ -250,5 +250,93 @@ TEST_F(AccountsRpc, ADisabledAccountIsToldWithTheRightPasswordOnly) {
             v1::ERROR_REASON_BAD_CREDENTIALS);
 }
 
+TEST_F(AccountsRpc, APolicyIsSetFieldByFieldAndShownWithAllThatIsInherited) {
+  CreateAccount("ann@example.org");
+  Call call;
+  v1::UpdateAccountRequest request;
+  request.mutable_account()->set_address("ann@example.org");
+  v1::Pop3Policy* policy = request.mutable_account()->mutable_pop3_policy();
+  policy->set_deletion(v1::Pop3Policy::DELETION_HIDE);
+  policy->mutable_expire_arrived()->set_seconds(86'400);
+  policy->set_move_to("not named");
+  request.mutable_update_mask()->add_paths("pop3_policy.deletion");
+  request.mutable_update_mask()->add_paths("pop3_policy.expire_arrived");
+  v1::UpdateAccountResponse response;
+  ASSERT_TRUE(Accounts()->UpdateAccount(&call, request, &response).ok());
+  EXPECT_EQ(response.account().pop3_policy().deletion(), v1::Pop3Policy::DELETION_HIDE);
+  EXPECT_EQ(response.account().pop3_policy().move_to(), "");
+  EXPECT_FALSE(response.account().pop3_policy().has_login_delay());
+  const v1::Pop3Policy& effective = response.account().effective_pop3_policy();
+  EXPECT_EQ(effective.expire_arrived().seconds(), 86'400);
+  EXPECT_EQ(effective.move_to(), "Trash");
+  EXPECT_TRUE(effective.has_login_delay());
+
+  Call again;
+  request.mutable_account()->clear_pop3_policy();
+  request.mutable_update_mask()->clear_paths();
+  request.mutable_update_mask()->add_paths("pop3_policy");
+  ASSERT_TRUE(Accounts()->UpdateAccount(&again, request, &response).ok());
+  EXPECT_FALSE(response.account().has_pop3_policy());
+  EXPECT_EQ(response.account().effective_pop3_policy().deletion(),
+            v1::Pop3Policy::DELETION_EXPUNGE);
+}
+
+TEST_F(AccountsRpc, AWrongPolicyIsRefusedByName) {
+  CreateAccount("ann@example.org");
+  v1::UpdateAccountRequest request;
+  request.mutable_account()->set_address("ann@example.org");
+  request.mutable_account()->mutable_pop3_policy()->mutable_login_delay()->set_seconds(-1);
+  for (const char* path : {"pop3_policy.", "pop3_policy.colour", "pop3_policies"}) {
+    Call call;
+    *request.mutable_update_mask() = {};
+    request.mutable_update_mask()->add_paths(path);
+    v1::UpdateAccountResponse response;
+    const grpc::Status refused = Accounts()->UpdateAccount(&call, request, &response);
+    EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_INVALID_REQUEST);
+    EXPECT_THAT(refused.error_message(), testing::HasSubstr("update_mask"));
+  }
+  Call call;
+  *request.mutable_update_mask() = {};
+  request.mutable_update_mask()->add_paths("pop3_policy.login_delay");
+  v1::UpdateAccountResponse response;
+  const grpc::Status refused = Accounts()->UpdateAccount(&call, request, &response);
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_INVALID_REQUEST);
+  EXPECT_THAT(refused.error_message(), testing::HasSubstr("login_delay"));
+}
+
+TEST_F(AccountsRpc, ADomainsPolicyIsSetListedAndTakenAway) {
+  CreateAccount("ann@example.org");
+  v1::SetDomainPolicyRequest request;
+  request.set_domain("EXAMPLE.org");
+  request.mutable_policy()->set_deletion(v1::Pop3Policy::DELETION_MOVE);
+  v1::SetDomainPolicyResponse response;
+  {
+    Call call;
+    ASSERT_TRUE(Accounts()->SetDomainPolicy(&call, request, &response).ok());
+  }
+  v1::ListDomainPoliciesResponse listed;
+  {
+    Call call;
+    ASSERT_TRUE(Accounts()->ListDomainPolicies(&call, {}, &listed).ok());
+  }
+  ASSERT_EQ(listed.domains_size(), 1);
+  EXPECT_EQ(listed.domains(0).domain(), "example.org");
+  EXPECT_EQ(listed.domains(0).policy().deletion(), v1::Pop3Policy::DELETION_MOVE);
+  EXPECT_EQ(listed.service_policy().deletion(), v1::Pop3Policy::DELETION_EXPUNGE);
+  v1::Account account;
+  ASSERT_TRUE(Get("ann@example.org", &account).ok());
+  EXPECT_EQ(account.effective_pop3_policy().deletion(), v1::Pop3Policy::DELETION_MOVE);
+  request.clear_policy();
+  {
+    Call call;
+    ASSERT_TRUE(Accounts()->SetDomainPolicy(&call, request, &response).ok());
+  }
+  {
+    Call call;
+    ASSERT_TRUE(Accounts()->ListDomainPolicies(&call, {}, &listed).ok());
+  }
+  EXPECT_EQ(listed.domains_size(), 0);
+}
+
 }  // namespace
 }  // namespace restante::rpc

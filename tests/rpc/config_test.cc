@@ -45,6 +45,13 @@ drain_time: 4s
 sessions: {lease_grace: 6s, unary_lease: 7s, auth_token_lifetime: 8s}
 passwords: {threads: 2, queue: 3, cache_entries: 4, cache_lifetime: 5s}
 caches: {accounts: 6, mailboxes: 7}
+pop3:
+  deletion: move
+  move_to: Old mail
+  expire_retrieved: 9d
+  expire_arrived: 90d
+  login_delay: 10s
+  expiry_interval: 11m
 engine:
   block_cache_octets: 8MiB
   write_buffer_octets: 9MiB
@@ -64,6 +71,12 @@ engine:
   EXPECT_EQ(store.lease_grace, absl::Seconds(6));
   EXPECT_EQ(store.unary_lease, absl::Seconds(7));
   EXPECT_EQ(store.auth_token_lifetime, absl::Seconds(8));
+  EXPECT_EQ(store.pop3_policy.deletion, store::Pop3Policy::Deletion::kMove);
+  EXPECT_EQ(store.pop3_policy.move_to, "Old mail");
+  EXPECT_EQ(store.pop3_policy.expire_retrieved, absl::Hours(9 * 24));
+  EXPECT_EQ(store.pop3_policy.expire_arrived, absl::Hours(90 * 24));
+  EXPECT_EQ(store.pop3_policy.login_delay, absl::Seconds(10));
+  EXPECT_EQ(store.expiry_interval, absl::Minutes(11));
   EXPECT_EQ(store.password_threads, 2);
   EXPECT_EQ(store.password_queue, 3u);
   EXPECT_EQ(store.password_cache_entries, 4u);
@@ -101,7 +114,11 @@ TEST(StorageConfig, WhatCannotWorkIsRefusedWithItsKey) {
       {"max_message_octets=0", "max_message_octets"},
       {"drain_time=-1s", "drain_time"},
       {"sessions.lease_grace=0s", "sessions.lease_grace"},
-      {"passwords.threads=0", "passwords.threads"},
+      {"passwords.threads=257", "passwords.threads"},
+      {"pop3.move_to=", "pop3.move_to"},
+      {"pop3.move_to=inbox", "move_to"},
+      {"pop3.login_delay=25h", "login_delay"},
+      {"pop3.expiry_interval=1ms", "pop3.expiry_interval"},
       {"passwords.queue=0", "passwords.queue"},
       {"caches.mailboxes=0", "caches.mailboxes"},
       {"engine.block_cache_octets=1", "engine.block_cache_octets"},

@@ -106,7 +106,11 @@ class Exchange:
         return self.await_end()
 
     def await_end(self):
-        return self._responses.get(timeout=DEADLINE)
+        """Passes over what the service says of its own accord."""
+        while True:
+            response = self._responses.get(timeout=DEADLINE)
+            if not isinstance(response, maildrop_pb2.ExchangeResponse):
+                return response
 
 
 def reason_of(error):

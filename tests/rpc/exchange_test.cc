@@ -69,9 +69,14 @@ class Exchange : public testing::Test {
  protected:
   FakeMaildrops& maildrops() { return store_.fake_maildrops; }
 
+  // The next message with results; what is announced may come by itself.
   v1::ExchangeResponse Read(Stream& stream) {
     v1::ExchangeResponse response;
-    EXPECT_TRUE(stream.Read(&response));
+    do {
+      if (stream.Read(&response)) continue;
+      ADD_FAILURE() << "the stream has ended";
+      break;
+    } while (response.results().empty());
     return response;
   }
 
@@ -87,7 +92,29 @@ TEST_F(Exchange, TheStreamIsThereBeforeAnythingIsSaid) {
   stream->WaitForInitialMetadata();
   EXPECT_THAT(maildrops().leases.Await(1), ElementsAre("begin 1"));
   stream->WritesDone();
+  v1::ExchangeResponse response;
+  while (stream->Read(&response)) EXPECT_EQ(response.results_size(), 0);
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(Exchange, TheFirstMessageAnnouncesThePoliciesAndALaterOneTheirChange) {
+  maildrops().announcement.login_delay_seconds = 60;
+  const auto stream = stub_->Exchange(&call_);
+  v1::ExchangeResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_FALSE(response.announcement().has_expire_days());
+  EXPECT_EQ(response.announcement().login_delay_seconds(), 60u);
+  EXPECT_FALSE(response.announcement().login_delay_differs());
+
+  store::Pop3Announcement changed;
+  changed.expire_days = 0;
+  changed.expire_differs = true;
+  maildrops().Announce(changed);
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(response.announcement().has_expire_days());
+  EXPECT_EQ(response.announcement().expire_days(), 0u);
+  EXPECT_TRUE(response.announcement().expire_differs());
+  EXPECT_EQ(response.announcement().login_delay_seconds(), 0u);
 }
 
 TEST_F(Exchange, ALoginAnswersTheSessionAndItsFirstRows) {
@@ -268,6 +295,22 @@ TEST_F(Exchange, ACommitPassesItsRangesOn) {
   EXPECT_EQ(Read(*stream).results(0).commit().deleted(), 6u);
 }
 
+TEST_F(Exchange, AMessageThatIsNotUtf8EndsTheStreamAndNothingElse) {
+  const auto stream = stub_->Exchange(&call_);
+  v1::ExchangeRequest request;
+  AddLogin(request, 1, "J\xf6rg");
+  stream->Write(request);
+  v1::ExchangeResponse nothing;
+  while (stream->Read(&nothing)) EXPECT_EQ(nothing.results_size(), 0);
+  stream->Finish();
+  EXPECT_THAT(maildrops().leases.Await(2), ElementsAre("begin 1", "end 1"));
+
+  Call again;
+  const auto next = stub_->Exchange(&again);
+  next->WaitForInitialMetadata();
+  EXPECT_THAT(maildrops().leases.Await(3), testing::Contains("begin 2"));
+}
+
 TEST_F(Exchange, TheEndOfTheClientsSideWaitsForWhatIsUnderWay) {
   Held<Page> rows;
   maildrops().rows = [&](const std::string&, uint32_t, uint32_t) { return rows.Hold(); };
@@ -354,10 +397,11 @@ TEST_F(Exchange, AShutdownAnswersWhatIsUnderWayAndThenEndsTheStream) {
   rows.Complete(store::MaildropRowPage{});
   EXPECT_THAT(Ids(Read(*stream)), ElementsAre(1));
   v1::ExchangeResponse nothing;
-  EXPECT_FALSE(stream->Read(&nothing));
+  while (stream->Read(&nothing)) EXPECT_EQ(nothing.results_size(), 0);
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   shutdown.join();
   EXPECT_THAT(maildrops().leases.events(), ElementsAre("begin 1", "end 1"));
+  EXPECT_TRUE(maildrops().stopped_waiting);
 }
 
 TEST_F(Exchange, AShutdownWaitsForTheStoreAfterItsDeadline) {

@@ -67,25 +67,40 @@ Task<absl::StatusOr<std::unique_ptr<store::MessageReader>>> OpenFake(FakeMessage
 
 }  // namespace
 
-store::LeaseId FakeMaildrops::BeginLease() {
+store::LeaseId FakeMaildrops::BeginLease(AnnouncementWatcher announce) {
   absl::MutexLock lock(&mutex_);
   leases.Note(absl::StrCat("begin ", ++last_lease_));
+  if (announce) {
+    announce(announcement);
+    watchers_[last_lease_] = std::move(announce);
+  }
   return last_lease_;
 }
 
-void FakeMaildrops::EndLease(store::LeaseId lease) { leases.Note(absl::StrCat("end ", lease)); }
+void FakeMaildrops::EndLease(store::LeaseId lease) {
+  leases.Note(absl::StrCat("end ", lease));
+  absl::MutexLock lock(&mutex_);
+  watchers_.erase(lease);
+}
 
-Task<FakeMaildrops::Opened> FakeMaildrops::Login(store::LeaseId lease, std::string address,
-                                                 std::string /*password*/,
+void FakeMaildrops::Announce(const store::Pop3Announcement& changed) {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [lease, watcher] : watchers_) watcher(changed);
+}
+
+Task<FakeMaildrops::Opened> FakeMaildrops::Login(store::LeaseId lease,
+                                                 store::LoginCredentials credentials,
                                                  store::ClientInfo /*client*/,
-                                                 uint32_t /*first_rows*/) {
+                                                 uint32_t /*first_rows*/,
+                                                 store::SessionOptions /*options*/) {
   if (!login) return Now<Opened>(Unexpected("Login"));
-  return login(lease, std::move(address));
+  return login(lease, std::move(credentials.address));
 }
 
 Task<FakeMaildrops::Opened> FakeMaildrops::Open(store::LeaseId lease, std::string auth_token,
                                                 store::ClientInfo /*client*/,
-                                                uint32_t /*first_rows*/) {
+                                                uint32_t /*first_rows*/,
+                                                store::SessionOptions /*options*/) {
   if (!open) return Now<Opened>(Unexpected("Open"));
   return open(lease, std::move(auth_token));
 }
@@ -104,13 +119,15 @@ Task<absl::StatusOr<store::MaildropRowPage>> FakeMaildrops::Rows(std::string tok
 
 Task<absl::StatusOr<uint64_t>> FakeMaildrops::Commit(std::string token,
                                                      std::vector<store::UidRange> uids,
+                                                     std::vector<store::UidRange> /*retrieved*/,
                                                      bool close_after) {
   if (!commit) return Now<absl::StatusOr<uint64_t>>(Unexpected("Commit"));
   return commit(std::move(token), std::move(uids), close_after);
 }
 
-absl::Status FakeMaildrops::Close(const std::string& token) {
-  return close ? close(token) : Unexpected("Close");
+Task<absl::Status> FakeMaildrops::Close(std::string token,
+                                        std::vector<store::UidRange> /*retrieved*/) {
+  return Now(close ? close(std::move(token)) : Unexpected("Close"));
 }
 
 absl::StatusOr<absl::Duration> FakeMaildrops::Renew(const std::string& token) {
@@ -172,6 +189,16 @@ Task<absl::StatusOr<store::ImportReport>> FakeAccounts::Import(
   return import(std::move(accounts));
 }
 
+Task<absl::StatusOr<store::DomainPolicy>> FakeAccounts::SetDomainPolicy(
+    std::string /*domain*/, store::Pop3PolicyChange /*change*/) {
+  return Now<absl::StatusOr<store::DomainPolicy>>(Unexpected("SetDomainPolicy"));
+}
+
+Task<absl::StatusOr<store::DomainPolicies>> FakeAccounts::ListDomainPolicies(
+    std::string /*domain*/) {
+  return Now<absl::StatusOr<store::DomainPolicies>>(Unexpected("ListDomainPolicies"));
+}
+
 Task<absl::StatusOr<store::Authenticated>> FakeAccounts::AuthenticatePassword(
     std::string /*address*/, std::string /*password*/, store::ClientInfo /*client*/) {
   return Now<absl::StatusOr<store::Authenticated>>(Unexpected("AuthenticatePassword"));
@@ -200,10 +227,27 @@ Task<absl::StatusOr<store::Changes>> FakeMailboxes::ChangesSince(std::string /*a
   return Now<absl::StatusOr<store::Changes>>(Unexpected("ChangesSince"));
 }
 
+Task<absl::StatusOr<store::ExpungedPage>> FakeMailboxes::ListExpunged(std::string /*address*/,
+                                                                      std::string /*mailbox*/,
+                                                                      uint64_t /*after_modseq*/,
+                                                                      uint32_t /*after_uid*/,
+                                                                      uint32_t /*limit*/) {
+  return Now<absl::StatusOr<store::ExpungedPage>>(Unexpected("ListExpunged"));
+}
+
+Task<absl::StatusOr<std::vector<store::UndeletedMessage>>> FakeMailboxes::Undelete(
+    std::string /*address*/, std::string /*mailbox*/, std::vector<uint32_t> /*uids*/) {
+  return Now<absl::StatusOr<std::vector<store::UndeletedMessage>>>(Unexpected("Undelete"));
+}
+
 Task<absl::StatusOr<store::VerifySummary>> FakeStore::Verify(bool /*read_bodies*/,
                                                              Report report) {
   if (!verify) return Now<absl::StatusOr<store::VerifySummary>>(Unexpected("Verify"));
   return verify(std::move(report));
+}
+
+Task<absl::StatusOr<uint64_t>> FakeStore::Expire() {
+  return Now<absl::StatusOr<uint64_t>>(Unexpected("Expire"));
 }
 
 Task<absl::StatusOr<uint64_t>> FakeStore::Reclaim() {

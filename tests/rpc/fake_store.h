@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -117,24 +118,33 @@ struct FakeMaildrops final : store::Maildrops {
   std::function<absl::StatusOr<absl::Duration>(std::string token)> renew;
   // "begin 1", "end 1"
   Journal leases;
+  std::atomic<bool> stopped_waiting{false};
+  // What leases are told as they begin.
+  store::Pop3Announcement announcement;
+  // Told to the leases that live.
+  void Announce(const store::Pop3Announcement& changed);
 
-  store::LeaseId BeginLease() override;
+  store::LeaseId BeginLease(AnnouncementWatcher announce) override;
   void EndLease(store::LeaseId lease) override;
-  Task<Opened> Login(store::LeaseId lease, std::string address, std::string password,
-                     store::ClientInfo client, uint32_t first_rows) override;
+  Task<Opened> Login(store::LeaseId lease, store::LoginCredentials credentials,
+                     store::ClientInfo client, uint32_t first_rows,
+                     store::SessionOptions options) override;
   Task<Opened> Open(store::LeaseId lease, std::string auth_token, store::ClientInfo client,
-                    uint32_t first_rows) override;
+                    uint32_t first_rows, store::SessionOptions options) override;
   Task<absl::Status> Resume(store::LeaseId lease, std::string token) override;
   Task<absl::StatusOr<store::MaildropRowPage>> Rows(std::string token, uint32_t after_uid,
                                                     uint32_t limit) override;
   Task<absl::StatusOr<uint64_t>> Commit(std::string token, std::vector<store::UidRange> uids,
+                                        std::vector<store::UidRange> retrieved,
                                         bool close_after) override;
-  absl::Status Close(const std::string& token) override;
+  Task<absl::Status> Close(std::string token, std::vector<store::UidRange> retrieved) override;
+  void StopWaiting() override { stopped_waiting = true; }
   absl::StatusOr<absl::Duration> Renew(const std::string& token) override;
 
  private:
   absl::Mutex mutex_;
   store::LeaseId last_lease_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<store::LeaseId, AnnouncementWatcher> watchers_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Notes "begin A", "append A N", "finish A" and "drop A", where A is the sender.
@@ -178,6 +188,9 @@ struct FakeAccounts final : store::Accounts {
   Task<absl::Status> Delete(std::string address) override;
   Task<absl::StatusOr<store::ImportReport>> Import(
       std::vector<store::NewAccount> accounts) override;
+  Task<absl::StatusOr<store::DomainPolicy>> SetDomainPolicy(
+      std::string domain, store::Pop3PolicyChange change) override;
+  Task<absl::StatusOr<store::DomainPolicies>> ListDomainPolicies(std::string domain) override;
   Task<absl::StatusOr<store::Authenticated>> AuthenticatePassword(
       std::string address, std::string password, store::ClientInfo client) override;
 };
@@ -191,6 +204,13 @@ struct FakeMailboxes final : store::Mailboxes {
                                                     uint32_t limit) override;
   Task<absl::StatusOr<store::Changes>> ChangesSince(std::string address, std::string mailbox,
                                                     uint64_t since_modseq) override;
+  Task<absl::StatusOr<store::ExpungedPage>> ListExpunged(std::string address,
+                                                         std::string mailbox,
+                                                         uint64_t after_modseq,
+                                                         uint32_t after_uid,
+                                                         uint32_t limit) override;
+  Task<absl::StatusOr<std::vector<store::UndeletedMessage>>> Undelete(
+      std::string address, std::string mailbox, std::vector<uint32_t> uids) override;
 };
 
 struct FakeStore final : store::Store {
@@ -210,6 +230,7 @@ struct FakeStore final : store::Store {
   store::Deliveries& deliveries() override { return fake_deliveries; }
   Task<absl::StatusOr<store::VerifySummary>> Verify(bool read_bodies, Report report) override;
   Task<absl::StatusOr<uint64_t>> Reclaim() override;
+  Task<absl::StatusOr<uint64_t>> Expire() override;
   std::map<std::string, double> Stats() const override { return {{"fake_total", 7}}; }
 };
 

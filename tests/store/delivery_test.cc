@@ -311,7 +311,7 @@ TEST_F(DeliveryTest, ABodyIsNotReclaimedWhileRecipientsAreStillBeingWritten) {
   // Anna's copy comes and goes while Bert's is on its way.
   const OpenedMaildrop session = Session("anna");
   Started<absl::StatusOr<uint64_t>> commit(
-      store().maildrops().Commit(session.session_token, {{1, 1}}, true));
+      store().maildrops().Commit(session.session_token, {{1, 1}}, {}, true));
   // The order over mailboxes isn't the engine's to keep: let Anna's through.
   engine().ReleaseCommits(1);
   engine().ReleaseCommits(1);

@@ -191,7 +191,7 @@ TEST_F(Invariants, Fifth_ASessionThatEndsWithoutCommitDeletesNothing) {
   CreateAccount("anna");
   Deliver("anna", "x\r\n");
   Close(Session("anna"));
-  const LeaseId lease = store().maildrops().BeginLease();
+  const LeaseId lease = store().maildrops().BeginLease(nullptr);
   Session("anna", 64, lease);
   store().maildrops().EndLease(lease);
   clock_.Advance(absl::Seconds(6));
@@ -209,7 +209,7 @@ TEST_F(Invariants, Fifth_ACommitIsAllOrNoneOverACrash) {
     const OpenedMaildrop session = Session("anna");
     engine().HoldCommits();
     Started<absl::StatusOr<uint64_t>> commit(
-        store().maildrops().Commit(session.session_token, {{1, 2}, {4, 5}}, true));
+        store().maildrops().Commit(session.session_token, {{1, 2}, {4, 5}}, {}, true));
     Crash(in_flight);
     EXPECT_FALSE(commit.Get().ok());
     EXPECT_EQ(AllRows("anna").size(), in_flight == MemoryEngine::InFlight::kLost ? 5u : 1u);

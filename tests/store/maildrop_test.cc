@@ -68,7 +68,8 @@ TEST_F(MaildropTest, ASecondLoginIsToldAtOnceThatTheMaildropIsInUse) {
 
 TEST_F(MaildropTest, AWrongPasswordDoesNotTouchTheLock) {
   Fill("anna", 1);
-  EXPECT_THAT(SyncWait(store().maildrops().Login(kUnaryLease, "anna", "wrong", {}, 0)).status(),
+  EXPECT_THAT(SyncWait(store().maildrops().Login(kUnaryLease, {"anna", "wrong", {}}, {}, 0, {}))
+                  .status(),
               HasReason(v1::ERROR_REASON_BAD_CREDENTIALS));
   Session("anna");
 }
@@ -79,10 +80,10 @@ TEST_F(MaildropTest, OpenTakesTheTokenOfAnAuthentication) {
       SyncWait(store().accounts().AuthenticatePassword("anna", "secret", {}));
   ASSERT_THAT(authenticated.status(), IsOk());
   const auto opened =
-      SyncWait(store().maildrops().Open(kUnaryLease, authenticated->auth_token, {}, 64));
+      SyncWait(store().maildrops().Open(kUnaryLease, authenticated->auth_token, {}, 64, {}));
   ASSERT_THAT(opened.status(), IsOk());
   EXPECT_EQ(opened->rows.size(), 2u);
-  EXPECT_THAT(SyncWait(store().maildrops().Open(kUnaryLease, "forged", {}, 64)).status(),
+  EXPECT_THAT(SyncWait(store().maildrops().Open(kUnaryLease, "forged", {}, 64, {})).status(),
               HasReason(v1::ERROR_REASON_BAD_TOKEN));
 }
 
@@ -92,7 +93,7 @@ TEST_F(MaildropTest, AForgedTokenIsNoSession) {
   session.session_token.back() ^= 1;
   EXPECT_THAT(Commit(session, {{1, 1}}).status(), HasReason(v1::ERROR_REASON_BAD_TOKEN));
   EXPECT_THAT(Read(session, 1).status(), HasReason(v1::ERROR_REASON_BAD_TOKEN));
-  EXPECT_THAT(store().maildrops().Close(session.session_token),
+  EXPECT_THAT(SyncWait(store().maildrops().Close(session.session_token, {})),
               HasReason(v1::ERROR_REASON_BAD_TOKEN));
 }
 
@@ -206,9 +207,9 @@ TEST_F(MaildropTest, ARepetitionDuringTheCommitWaitsForIt) {
   const OpenedMaildrop session = Session("anna");
   engine().HoldCommits();
   Started<absl::StatusOr<uint64_t>> first(
-      store().maildrops().Commit(session.session_token, {{1, 2}}, true));
+      store().maildrops().Commit(session.session_token, {{1, 2}}, {}, true));
   Started<absl::StatusOr<uint64_t>> again(
-      store().maildrops().Commit(session.session_token, {{1, 2}}, true));
+      store().maildrops().Commit(session.session_token, {{1, 2}}, {}, true));
   EXPECT_EQ(engine().held_commits(), 1u);
   engine().ReleaseCommits();
   EXPECT_EQ(*first.Get(), 2u);
@@ -237,11 +238,11 @@ TEST_F(MaildropTest, ACommitWhoseAnswerWasLostIsKnownWhenItIsToldAgain) {
 
 TEST_F(MaildropTest, TheMaildropStaysLockedWhileACommitIsUnderWay) {
   Fill("anna", 2);
-  const LeaseId lease = store().maildrops().BeginLease();
+  const LeaseId lease = store().maildrops().BeginLease(nullptr);
   const OpenedMaildrop session = Session("anna", 64, lease);
   engine().HoldCommits();
   Started<absl::StatusOr<uint64_t>> commit(
-      store().maildrops().Commit(session.session_token, {{1, 2}}, true));
+      store().maildrops().Commit(session.session_token, {{1, 2}}, {}, true));
   store().maildrops().EndLease(lease);
   clock_.Advance(absl::Minutes(1));
   EXPECT_THAT(Login("anna").status(), HasReason(v1::ERROR_REASON_IN_USE));
@@ -252,7 +253,7 @@ TEST_F(MaildropTest, TheMaildropStaysLockedWhileACommitIsUnderWay) {
 
 TEST_F(MaildropTest, ASessionThatLostItsLeaseDeletesNothing) {
   Fill("anna", 2);
-  const LeaseId lease = store().maildrops().BeginLease();
+  const LeaseId lease = store().maildrops().BeginLease(nullptr);
   const OpenedMaildrop session = Session("anna", 64, lease);
   store().maildrops().EndLease(lease);
   clock_.Advance(absl::Seconds(5));

@@ -20,9 +20,12 @@ namespace {
 
 using Call = MemoryEngine::Call;
 
+using Deletion = Pop3Policy::Deletion;
+
 struct Message {
   std::string octets;
   std::string uidl;
+  Guid guid;
 };
 
 struct Account {
@@ -34,6 +37,12 @@ struct Account {
   std::vector<std::string> maybe;
   std::map<std::string, std::set<uint32_t>> ids;  // deliveries taken, by their ids
 
+  Deletion deletion = Deletion::kExpunge;
+  std::set<uint32_t> hidden;      // of `live`
+  std::multiset<Guid> moved;      // a mailbox may have got a message twice
+  std::map<Guid, uint32_t> rows;  // how often it has
+
+  Deletion session_deletion = Deletion::kExpunge;
   std::optional<OpenedMaildrop> session;
   std::map<uint32_t, Message> list;  // the session's
   bool committed = false;
@@ -128,8 +137,13 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
       const auto maybe = std::find(account.maybe.begin(), account.maybe.end(), content);
       ASSERT_NE(maybe, account.maybe.end()) << "a message that nobody sent";
       account.maybe.erase(maybe);
-      account.live[row.uid] = {content, row.uidl};
+      account.live[row.uid] = {content, row.uidl, row.guid};
+      ++account.rows[row.guid];
     }
+    for (const MessageRow& row : page->rows) {
+      EXPECT_EQ(row.hidden_from_pop3, account.hidden.contains(row.uid)) << "UID " << row.uid;
+    }
+    CompareMoved(index);
     if (!there.empty()) account.highest_uid = std::max(account.highest_uid, *there.rbegin());
     for (const auto& [uid, message] : account.live) {
       EXPECT_TRUE(there.contains(uid)) << "UID " << uid << " is missing";
@@ -142,6 +156,34 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
     EXPECT_TRUE(account.quota == 0 || octets <= account.quota);
     EXPECT_EQ(Status(Name(index)).octets, octets);
     EXPECT_EQ(Status(Name(index)).message_count, there.size());
+  }
+
+  // What was moved is in the other mailbox, and each message at most once; what is
+  // there and wasn't moved is of a move that was never finished.
+  void CompareMoved(int index) {
+    Account& account = accounts_[index];
+    std::multiset<Guid> there;
+    const auto page = SyncWait(store().mailboxes().ListMessages(Name(index), "Trash", 0, 4096));
+    if (page.ok()) {
+      for (const MessageRow& row : page->rows) {
+        there.insert(row.guid);
+        EXPECT_LE(there.count(row.guid), account.rows[row.guid]) << "a message was moved twice";
+      }
+    }
+    for (const Guid& guid : account.moved) {
+      EXPECT_GE(there.count(guid), account.moved.count(guid))
+          << "a message was lost on its way";
+    }
+  }
+
+  void ChangePolicy(int index) {
+    Account& account = accounts_[index];
+    constexpr Deletion kDeletions[] = {Deletion::kExpunge, Deletion::kHide, Deletion::kMove};
+    account.deletion = kDeletions[Pick(3)];
+    Pop3Policy policy;
+    policy.deletion = account.deletion;
+    if (Chance(2)) policy.expire_retrieved = absl::Hours(100'000);
+    SetPolicy(Name(index), policy);
   }
 
   std::string Fetch(int index, uint32_t uid) {
@@ -169,7 +211,9 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
     }
     ASSERT_THAT(opened.status(), IsOk());
     account.session = *opened;
+    account.session_deletion = account.deletion;
     account.list = account.live;
+    for (const uint32_t uid : account.hidden) account.list.erase(uid);
     account.committed = false;
     EXPECT_EQ(opened->message_count, account.list.size());
   }
@@ -209,12 +253,20 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
       }
     }
     MaybeFail();
-    const absl::StatusOr<uint64_t> deleted = Commit(*account.session, runs, Chance(2));
+    std::vector<UidRange> retrieved;
+    for (const auto& [uid, message] : account.list) {
+      if (Chance(3)) retrieved.push_back({uid, uid});
+    }
+    const absl::StatusOr<uint64_t> deleted =
+        Commit(*account.session, runs, retrieved, Chance(2));
     engine().StopFailing();
     const auto page = SyncWait(store().mailboxes().ListMessages(Name(index), "", 0, 4096));
     ASSERT_THAT(page.status(), IsOk());
     std::set<uint32_t> there;
-    for (const MessageRow& row : page->rows) there.insert(row.uid);
+    for (const MessageRow& row : page->rows) {
+      const bool hidden = row.hidden_from_pop3 && !account.hidden.contains(row.uid);
+      if (!hidden) there.insert(row.uid);
+    }
     size_t gone = 0;
     for (const uint32_t uid : wanted) gone += there.contains(uid) ? 0 : 1;
     if (deleted.ok() && !account.committed) {
@@ -223,11 +275,21 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
     }
     EXPECT_TRUE(gone == 0 || gone == wanted.size()) << "deleted some and not all";
     if (gone > 0) {
-      for (const uint32_t uid : wanted) account.live.erase(uid);
+      for (const uint32_t uid : wanted) {
+        if (account.session_deletion == Deletion::kHide) {
+          account.hidden.insert(uid);
+          continue;
+        }
+        if (account.session_deletion == Deletion::kMove) {
+          account.moved.insert(account.live[uid].guid);
+        }
+        account.live.erase(uid);
+      }
       account.committed = true;
     }
     Compare(index);
-    EXPECT_THAT(store().maildrops().Close(account.session->session_token), IsOk());
+    EXPECT_THAT(SyncWait(store().maildrops().Close(account.session->session_token, {})),
+                IsOk());
     account.session.reset();
   }
 
@@ -244,7 +306,7 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
     } else {
       Crash();
     }
-    lease_ = store().maildrops().BeginLease();
+    lease_ = store().maildrops().BeginLease(nullptr);
     for (int index = 0; index < kAccounts; ++index) {
       Account& account = accounts_[index];
       Compare(index);
@@ -262,7 +324,7 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
 
   void BreakTheStream() {
     store().maildrops().EndLease(lease_);
-    lease_ = store().maildrops().BeginLease();
+    lease_ = store().maildrops().BeginLease(nullptr);
     const bool in_time = Chance(2);
     clock_.Advance(in_time ? absl::Seconds(4) : absl::Seconds(5));
     for (Account& account : accounts_) {
@@ -299,6 +361,9 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
       case 10:
         if (Chance(2)) BreakTheStream();
         return;
+      case 11:
+        if (Chance(2)) ChangePolicy(index);
+        return;
       default:
         return DeliverSomething();
     }
@@ -329,7 +394,7 @@ TEST_P(ModelTest, TheStoreDoesWhatTheModelDoes) {
   SCOPED_TRACE(absl::StrCat("RESTANTE_MODEL_SEED=", GetParam()));
   accounts_[2].quota = 1'000'000;
   for (int i = 0; i < kAccounts; ++i) CreateAccount(Name(i), accounts_[i].quota);
-  lease_ = store().maildrops().BeginLease();
+  lease_ = store().maildrops().BeginLease(nullptr);
   for (int step = 1; step <= Steps() && !HasFailure(); ++step) {
     SCOPED_TRACE(absl::StrCat("step ", step));
     Step();

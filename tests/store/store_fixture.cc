@@ -18,6 +18,7 @@ StoreTest::StoreTest() {
   options_.clock = &clock_;
   // Tests call Reclaim themselves.
   options_.reclaim_interval = absl::InfiniteDuration();
+  options_.expunged_grace = absl::ZeroDuration();
 }
 
 StoreTest::~StoreTest() = default;
@@ -84,9 +85,20 @@ RecipientResult StoreTest::Deliver(const std::string& recipient, const std::stri
   return DeliverTo({recipient}, message, delivery_id).at(0);
 }
 
+std::vector<RecipientResult> StoreTest::DeliverWith(Envelope envelope,
+                                                    const std::string& message, size_t piece) {
+  auto delivery = SyncWait(store().deliveries().Begin(std::move(envelope)));
+  if (!delivery.ok()) return {RecipientResult{delivery.status()}};
+  for (size_t at = 0; at < message.size(); at += std::min(piece, message.size() - at)) {
+    if (!SyncWait((*delivery)->Append(message.substr(at, piece))).ok()) break;
+  }
+  return SyncWait((*delivery)->Finish());
+}
+
 absl::StatusOr<OpenedMaildrop> StoreTest::Login(const std::string& address, uint32_t first_rows,
                                                 LeaseId lease) {
-  return SyncWait(store().maildrops().Login(lease, address, "secret", {}, first_rows));
+  return SyncWait(store().maildrops().Login(lease, {address, "secret", {}}, {}, first_rows,
+                                            session_options_));
 }
 
 OpenedMaildrop StoreTest::Session(const std::string& address, uint32_t first_rows,
@@ -98,11 +110,19 @@ OpenedMaildrop StoreTest::Session(const std::string& address, uint32_t first_row
 
 absl::StatusOr<uint64_t> StoreTest::Commit(const OpenedMaildrop& session,
                                            std::vector<UidRange> uids, bool close) {
-  return SyncWait(store().maildrops().Commit(session.session_token, std::move(uids), close));
+  return Commit(session, std::move(uids), {}, close);
 }
 
-void StoreTest::Close(const OpenedMaildrop& session) {
-  EXPECT_THAT(store().maildrops().Close(session.session_token), IsOk());
+absl::StatusOr<uint64_t> StoreTest::Commit(const OpenedMaildrop& session,
+                                           std::vector<UidRange> uids,
+                                           std::vector<UidRange> retrieved, bool close) {
+  return SyncWait(store().maildrops().Commit(session.session_token, std::move(uids),
+                                             std::move(retrieved), close));
+}
+
+void StoreTest::Close(const OpenedMaildrop& session, std::vector<UidRange> retrieved) {
+  EXPECT_THAT(SyncWait(store().maildrops().Close(session.session_token, std::move(retrieved))),
+              IsOk());
 }
 
 void StoreTest::Delete(const std::string& address, std::vector<UidRange> uids) {
@@ -155,8 +175,8 @@ absl::StatusOr<std::string> StoreTest::Read(const OpenedMaildrop& session, uint3
   return Read(session, ReadPart{uid, WholePart{}});
 }
 
-MailboxStatus StoreTest::Status(const std::string& address) {
-  absl::StatusOr<MailboxStatus> status = SyncWait(store().mailboxes().Get(address, "INBOX"));
+MailboxStatus StoreTest::Status(const std::string& address, const std::string& mailbox) {
+  absl::StatusOr<MailboxStatus> status = SyncWait(store().mailboxes().Get(address, mailbox));
   EXPECT_THAT(status.status(), IsOk());
   return status.ok() ? *status : MailboxStatus{};
 }
@@ -178,6 +198,18 @@ void StoreTest::ExpectClean() {
                   << finding.message;
   }
   EXPECT_EQ(summary.errors + summary.notes, findings.size());
+}
+
+void StoreTest::SetPolicy(const std::string& address, const Pop3Policy& policy) {
+  AccountChange change;
+  change.pop3_policy = Pop3PolicyChange{policy, true, true, true, true, true};
+  EXPECT_THAT(SyncWait(store().accounts().Update(address, change)).status(), IsOk());
+}
+
+uint64_t StoreTest::Expire() {
+  absl::StatusOr<uint64_t> expunged = SyncWait(store().Expire());
+  EXPECT_THAT(expunged.status(), IsOk());
+  return expunged.ok() ? *expunged : 0;
 }
 
 uint64_t StoreTest::Reclaim() {

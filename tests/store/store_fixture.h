@@ -89,6 +89,10 @@ class StoreTest : public ::testing::Test {
   RecipientResult Deliver(const std::string& recipient, const std::string& message,
                           const std::string& delivery_id = "");
 
+  // With an envelope of the test's; the message in pieces of so many octets.
+  std::vector<RecipientResult> DeliverWith(Envelope envelope, const std::string& message,
+                                           size_t piece = SIZE_MAX);
+
   absl::StatusOr<OpenedMaildrop> Login(const std::string& address, uint32_t first_rows = 64,
                                        LeaseId lease = kUnaryLease);
   // Logs in, which must succeed.
@@ -96,7 +100,9 @@ class StoreTest : public ::testing::Test {
                          LeaseId lease = kUnaryLease);
   absl::StatusOr<uint64_t> Commit(const OpenedMaildrop& session, std::vector<UidRange> uids,
                                   bool close = true);
-  void Close(const OpenedMaildrop& session);
+  absl::StatusOr<uint64_t> Commit(const OpenedMaildrop& session, std::vector<UidRange> uids,
+                                  std::vector<UidRange> retrieved, bool close = true);
+  void Close(const OpenedMaildrop& session, std::vector<UidRange> retrieved = {});
   // Deletes messages in a session of their own.
   void Delete(const std::string& address, std::vector<UidRange> uids);
   std::vector<MaildropRow> Rows(const OpenedMaildrop& session, uint32_t page = 0);
@@ -105,10 +111,14 @@ class StoreTest : public ::testing::Test {
   absl::StatusOr<std::string> Read(const OpenedMaildrop& session, ReadPart part);
   absl::StatusOr<std::string> Read(const OpenedMaildrop& session, uint32_t uid);
 
-  MailboxStatus Status(const std::string& address);
+  MailboxStatus Status(const std::string& address, const std::string& mailbox = "INBOX");
   VerifySummary Verify(std::vector<VerifyFinding>* findings = nullptr, bool read_bodies = true);
   // No invariant is broken and nothing is left over.
   void ExpectClean();
+  // The account's own policy, as a whole.
+  void SetPolicy(const std::string& address, const Pop3Policy& policy);
+  // A whole round of what policies expire.
+  uint64_t Expire();
   uint64_t Reclaim();
   size_t BodyCount();
   // How many keys of a mailbox begin with this octet.
@@ -116,6 +126,7 @@ class StoreTest : public ::testing::Test {
 
   FakeClock clock_;
   StoreOptions options_;
+  SessionOptions session_options_;  // of the logins that follow
 
  private:
   MemoryEngine* engine_ = nullptr;

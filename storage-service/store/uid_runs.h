@@ -1,0 +1,25 @@
+// UIDs as ascending runs.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "storage-service/store/types.h"
+
+namespace restante::store {
+
+// Of ascending UIDs.
+std::vector<UidRange> RunsOf(const std::vector<uint32_t>& uids);
+
+// Runs in any order, overlapping or not: ascending, none touching the next. Those
+// whose last UID is below their first are left out.
+std::vector<UidRange> Ordered(std::vector<UidRange> runs);
+
+// Of ordered runs.
+bool Contains(const std::vector<UidRange>& runs, uint32_t uid);
+
+// What is in `runs` and not in `without`; both ordered.
+std::vector<UidRange> Without(const std::vector<UidRange>& runs,
+                              const std::vector<UidRange>& without);
+
+}  // namespace restante::store

@@ -1,0 +1,199 @@
+#include "storage-service/store/undelete.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "storage-service/store/delivery.h"
+#include "storage-service/store/mailbox_rows.h"
+#include "storage-service/store/uidl_index.h"
+
+namespace restante::store {
+namespace {
+
+constexpr size_t kPageRows = 1024;
+
+absl::Status NoSuchMessage(uint32_t uid) {
+  return MakeError(
+      v1::ERROR_REASON_NO_SUCH_MESSAGE,
+      absl::StrCat("UID ", uid, " isn't among the deleted messages that can be brought back"));
+}
+
+// Rows that hold their bodies still, page by page, from a place on.
+class LeftRows {
+ public:
+  LeftRows(engine::Engine* engine, const Mailbox& mailbox, ModseqAndUid after)
+      : engine_(engine), mailbox_(mailbox.id()) {
+    // What was reclaimed has left tombstones, which are slow to walk over.
+    const uint64_t reclaimed = mailbox.durable().reclaimed_modseq;
+    const bool within = after.uid > 0 && after.modseq > reclaimed;
+    begin_ = within ? ModseqKey(kExpungedPrefix, after.modseq, after.uid) + '\0'
+                    : ModseqKey(kExpungedPrefix, std::max(after.modseq, reclaimed) + 1, 0);
+  }
+
+  bool AtEnd() const { return begin_.empty(); }
+
+  Task<absl::StatusOr<std::vector<LeftRow>>> Next() {
+    absl::StatusOr<engine::ScanPage> page =
+        co_await ScanKeys(engine_, mailbox_, begin_, EndOf(kExpungedPrefix), kPageRows);
+    if (!page.ok()) co_return page.status();
+    begin_ = std::move(page->next);
+    std::vector<LeftRow> rows;
+    for (const auto& [key, value] : page->entries) {
+      absl::StatusOr<ModseqAndUid> place = ParseModseqKey(key);
+      if (!place.ok()) co_return place.status();
+      absl::StatusOr<ExpungedRow> record = DecodeExpunged(value);
+      if (!record.ok()) co_return record.status();
+      rows.push_back({place->modseq, place->uid, *std::move(record)});
+    }
+    co_return rows;
+  }
+
+ private:
+  engine::Engine* const engine_;
+  const MailboxId mailbox_;
+  std::string begin_;
+};
+
+// The reclaimer erases bodies before it removes their rows, and may have been cut
+// short in between.
+Task<absl::StatusOr<bool>> BodyIsThere(engine::Engine* engine, StoredRow row) {
+  if (row.body_octets() == 0) co_return true;
+  using Octets = absl::StatusOr<std::string>;
+  Octets last = co_await Await<Octets>([&](Done<Octets> done) {
+    engine->ReadBody(row.body, row.body_octets() - 1, 1, std::move(done));
+  });
+  if (absl::IsNotFound(last.status())) co_return false;
+  if (!last.ok()) co_return last.status();
+  co_return last->size() == 1;
+}
+
+absl::Status CheckUids(std::vector<uint32_t> uids) {
+  if (uids.empty() || uids.size() > kMostUndeletions) {
+    return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                     absl::StrCat("uids: there are ", uids.size(), "; 1 to ", kMostUndeletions,
+                                  " are taken"));
+  }
+  std::sort(uids.begin(), uids.end());
+  const auto twice = std::adjacent_find(uids.begin(), uids.end());
+  if (twice == uids.end()) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                   absl::StrCat("uids: ", *twice, " is named twice"));
+}
+
+// The commit: each row leaves what was expunged, and comes back under a new UID.
+struct Return {
+  Directory::Entry account;
+  std::shared_ptr<AccountUsage> usage;  // if the account has a quota
+  MailboxId mailbox;
+  std::vector<LeftRow> rows;  // by UID
+  absl::Time now;
+
+  // The new UID of the first; the others follow it.
+  absl::StatusOr<uint32_t> Apply(Head& head, Change& change) {
+    RowTotals totals;
+    for (const LeftRow& left : rows) totals.Add(left.record.row.AsNew(now));
+    const uint64_t quota = account->quota_octets;
+    if (quota > 0 && !usage->SetWithin(quota, mailbox, head.octets + totals.octets)) {
+      return OverQuota(*account);
+    }
+    if (UINT32_MAX - head.uid_next < rows.size()) {
+      return MakeError(v1::ERROR_REASON_STORE_FULL, "the mailbox has used up its UIDs");
+    }
+    const uint32_t first = head.uid_next;
+    const uint64_t modseq = ++head.highest_modseq;
+    for (LeftRow& left : rows) {
+      const uint32_t uid = head.uid_next++;
+      StoredRow row = left.record.row.AsNew(now);
+      row.modseq = modseq;
+      change.deletes.push_back(ModseqKey(kExpungedPrefix, left.modseq, left.uid));
+      change.deletes.push_back(ExpungedUidKey(left.uid));
+      change.puts.emplace_back(ModseqKey(kTombstonePrefix, left.modseq, left.uid),
+                               Encode(left.record));
+      change.puts.emplace_back(RowKey(uid), Encode(row));
+      change.puts.emplace_back(ModseqKey(kChangePrefix, modseq, uid), std::string());
+      UidlIndex::Record(row, uid, change);
+      change.references.emplace_back(row.body, uid);
+      change.added.push_back(ListedRow::Of(uid, row));
+    }
+    totals.AddNewTo(head, first);
+    return first;
+  }
+};
+
+}  // namespace
+
+Task<absl::StatusOr<ExpungedPage>> ListExpungedRows(engine::Engine* engine,
+                                                    std::shared_ptr<Mailbox> mailbox,
+                                                    ModseqAndUid after, size_t limit,
+                                                    absl::Time oldest) {
+  ExpungedPage page;
+  LeftRows left(engine, *mailbox, after);
+  while (!left.AtEnd()) {
+    absl::StatusOr<std::vector<LeftRow>> rows = co_await left.Next();
+    if (!rows.ok()) co_return rows.status();
+    for (const LeftRow& row : *rows) {
+      if (row.record.expunged <= oldest) continue;
+      if (page.messages.size() == limit) co_return page;
+      ExpungedMessage& message = page.messages.emplace_back();
+      message.row = row.record.row.AsMessage(row.uid);
+      message.row.modseq = row.modseq;
+      message.expunged = row.record.expunged;
+    }
+  }
+  page.end = true;
+  co_return page;
+}
+
+Task<absl::StatusOr<std::vector<UndeletedMessage>>> UndeleteRows(
+    engine::Engine* engine, Bodies* bodies, Directory::Entry account,
+    std::shared_ptr<AccountUsage> usage, std::shared_ptr<Mailbox> mailbox,
+    std::vector<uint32_t> uids, absl::Time now, absl::Time oldest) {
+  absl::Status legal = CheckUids(uids);
+  if (!legal.ok()) co_return legal;
+  AsyncMutex::Guard guard = co_await mailbox->changes().Lock();
+  absl::Status loaded = co_await mailbox->Load();
+  if (!loaded.ok()) co_return loaded;
+  Return back{std::move(account), std::move(usage), mailbox->id(), {}, now};
+  // Others may share a body and give it up just now.
+  std::vector<Bodies::Hold> holds;
+  for (const uint32_t uid : uids) {
+    absl::StatusOr<std::optional<LeftRow>> left = co_await FindLeft(engine, mailbox->id(), uid);
+    if (!left.ok()) co_return left.status();
+    if (!left->has_value() || (*left)->record.expunged <= oldest) co_return NoSuchMessage(uid);
+    holds.emplace_back(bodies, (*left)->record.row.body);
+    absl::StatusOr<bool> there = co_await BodyIsThere(engine, (*left)->record.row);
+    if (!there.ok()) co_return there.status();
+    if (!*there) co_return NoSuchMessage(uid);
+    back.rows.push_back(**std::move(left));
+  }
+  std::sort(back.rows.begin(), back.rows.end(),
+            [](const LeftRow& a, const LeftRow& b) { return a.uid < b.uid; });
+
+  uint32_t first = 0;
+  Mailbox::Plan plan = [&back, &first](Head& head, Change& change) -> absl::Status {
+    absl::StatusOr<uint32_t> applied = back.Apply(head, change);
+    if (applied.ok()) first = *applied;
+    return applied.status();
+  };
+  CommitResult result = co_await mailbox->Commit(std::move(plan));
+  if (!result.status.ok()) co_return result.status;
+
+  absl::flat_hash_map<uint32_t, UndeletedMessage> undeleted;
+  for (const LeftRow& left : back.rows) {
+    // The old references stand for nothing any more; should this be lost, whoever
+    // looks at them finds that out.
+    engine->RemoveReference(left.record.row.body, {mailbox->id(), left.uid},
+                            [](absl::Status) {});
+    undeleted[left.uid] = {left.uid, first++, left.record.row.Uidl()};
+  }
+  std::vector<UndeletedMessage> answer;
+  for (const uint32_t uid : uids) answer.push_back(undeleted[uid]);
+  co_return answer;
+}
+
+}  // namespace restante::store
