@@ -35,7 +35,7 @@ class Conformance(unittest.TestCase):
         server.stop()
         self.assertEqual(failures, 0)
         left_out = [result.case.id for result in results
-                    if result.outcome == "skipped" and not result.case.needs & (servers.PENDING | servers.LONG)]
+                    if result.outcome == "skipped" and not result.case.needs & servers.LONG]
         self.assertEqual(left_out, [])
 
     def test_the_runner_plays_against_a_server_given_by_addresses(self):

@@ -5,7 +5,7 @@ import os
 import tempfile
 
 from relay import Relay
-from servers import PENDING, Server, harness
+from servers import Server, harness
 from store import POLICY_KINDS, Store
 
 # In which ways our front-end is started, by endpoint; 'pop3' and 'tls' are one of it.
@@ -34,8 +34,7 @@ class Restante(Server):
     it."""
 
     name = "restante"
-    provides = (frozenset(SETTINGS) | {
-        "tls", "outage", "smtputf8", "downgrade", "prepared"}) - PENDING
+    provides = frozenset(SETTINGS) | {"tls", "outage", "smtputf8", "downgrade", "prepared"}
 
     def __init__(self, store=None, program="restante-pop3d", environment=None):
         super().__init__()

@@ -8,7 +8,7 @@ import threading
 
 from certificates import Authority
 from clients import Lmtp
-from servers import KINDS, PASSWORD, PENDING, harness
+from servers import KINDS, PASSWORD, harness
 
 # Accounts of domains with policies of their own, and what restantectl has to say of
 # these. They live in a store of their own: CAPA tells everybody that accounts differ.
@@ -30,8 +30,8 @@ POLICIES = {
 class Store:
     def __init__(self):
         self.authority = Authority()
-        storage = {"client_ca_file": self.authority.certificate_file}
-        self.stack = harness.Stack(storage={} if "certified" in PENDING else storage)
+        self.stack = harness.Stack(
+            storage={"client_ca_file": self.authority.certificate_file})
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._free = collections.defaultdict(list)
