@@ -1,5 +1,6 @@
 #include "pop3d/connection.h"
 
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
 
@@ -18,6 +19,9 @@ namespace {
 // What an idle connection may keep of its output buffer.
 constexpr size_t kIdleOutputOctets = 1024;
 constexpr std::chrono::seconds kLinger(2);
+// What the kernel takes of us before the network has taken it. By default that grows
+// to megabytes, which it would hold for every client that doesn't read.
+constexpr int kUnsentOctets = 128 * 1024;
 
 }  // namespace
 
@@ -26,7 +30,10 @@ Connection::Connection(asio::ip::tcp::socket socket, Deadlines& deadlines, LineL
         timed_out_ = true;
         past_end_ = deadlines.Now() >= end_;
         Close();
-      }) {}
+      }) {
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentOctets,
+               sizeof kUnsentOctets);
+}
 
 void Connection::SetTimeout(TimeSpan timeout) {
   timeout_ = timeout;

@@ -33,11 +33,22 @@ absl::Span<char> LineBuffer::Space() {
   if (storage_.empty()) {
     storage_.resize(kSmall);
   } else if (end_ == storage_.size()) {
-    storage_.resize(std::max(kPipelining, storage_.size() * 2));
+    Grow(std::max(kPipelining, storage_.size() * 2));
   } else if (last_read_filled_ && storage_.size() < kPipelining) {
-    storage_.resize(kPipelining);
+    Grow(kPipelining);
   }
   return {storage_.data() + end_, storage_.size() - end_};
+}
+
+void LineBuffer::Grow(size_t octets) {
+  // What is longer than the longest line is refused before it has to fit; and a string
+  // that grows by itself takes twice as much as it is asked for.
+  const size_t longest =
+      std::max({kPipelining, limits_.command, limits_.sasl_response + kAroundResponse});
+  if (storage_.size() < longest) octets = std::clamp(octets, kPipelining, longest);
+  std::string larger(octets, '\0');
+  std::memcpy(larger.data(), storage_.data(), end_);
+  storage_.swap(larger);
 }
 
 void LineBuffer::Received(size_t octets) {

@@ -71,6 +71,8 @@ class LineBuffer {
 
  private:
   size_t LimitFor(LineLimit limit) const;
+  // To `octets` at least, or to the longest line.
+  void Grow(size_t octets);
 
   const LineLimits limits_;
   std::string storage_;

@@ -132,5 +132,19 @@ TEST(LineBufferTest, LetsOneLookAtWholeLinesWithoutTakingThem) {
   EXPECT_EQ(buffer.Peek(&cursor), "RETR 2");
 }
 
+TEST(LineBufferTest, HoldsNoMoreThanTheLongestLineOfAResponse) {
+  LineBuffer buffer;
+  const std::string line = "AUTH PLAIN " + std::string(kSaslResponseOctets + 40, 'A');
+  for (absl::string_view rest = line; !rest.empty();) {
+    const absl::Span<char> space = buffer.Space();
+    const size_t size = std::min(space.size(), rest.size());
+    std::copy_n(rest.data(), size, space.data());
+    buffer.Received(size);
+    rest.remove_prefix(size);
+    EXPECT_EQ(buffer.Next(LineLimit::kCommandOrAuth).kind, Line::Kind::kNone);
+  }
+  EXPECT_LE(buffer.CapacityForTest(), kSaslResponseOctets + 64);
+}
+
 }  // namespace
 }  // namespace restante::pop3
