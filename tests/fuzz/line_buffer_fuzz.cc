@@ -43,7 +43,7 @@ Lines InPieces(const std::vector<std::string_view>& pieces, LineLimit limit) {
       buffer.Received(size);
       TakeAll(buffer, limit, piece.substr(0, size).find('\n') != piece.npos, &lines);
       piece.remove_prefix(size);
-      PROPERTY(buffer.CapacityForTest() <= 2 * (kSaslResponseOctets + 64));
+      PROPERTY(buffer.CapacityForTest() <= kSaslResponseOctets + 64);
     }
     buffer.Release();
   }

@@ -31,6 +31,8 @@ USERS = ["fuzz%02d@example.org" % i for i in range(CLIENTS)]
 MAIL = [b"Subject: %d\r\n\r\n" % n + b".dots\r\n..\r\n.\r\n" * n + b"x" * (1 << n) + b"\r\n"
         for n in range(18)]
 MEMORY = 96 << 20
+# From there connections come with a PROXY header.
+BALANCER = "127.0.0.2"
 
 VALID = (
     b"USER %s\r\nPASS %s\r\nSTAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nQUIT\r\n",
@@ -59,7 +61,7 @@ class Client(threading.Thread):
 
     def run(self):
         ways = (self.dialogue, self.dialogue, self.dialogue, self.noise, self.hello, self.long_line,
-                self.stls, self.over_tls, self.unread)
+                self.stls, self.over_tls, self.unread, self.proxied)
         try:
             while time.monotonic() < self._end:
                 self.connections += 1
@@ -107,8 +109,10 @@ class Client(threading.Thread):
             pass
         return out.read()
 
-    def connect(self, address=None, receive_buffer=None):
+    def connect(self, address=None, receive_buffer=None, source=None):
         connection = socket.socket()
+        if source:
+            connection.bind((source, 0))
         connection.settimeout(5 * harness.PATIENCE)
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -138,16 +142,15 @@ class Client(threading.Thread):
 
     def end(self, connection):
         chance = self._chance
-        if chance.random() < 0.3:
-            try:
+        try:
+            if chance.random() < 0.3:
                 connection.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
-        if chance.random() < 0.5:
-            self.take(connection, 0.01)
-        if chance.random() < 0.3:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
+            if chance.random() < 0.5:
+                self.take(connection, 0.01)
+            if chance.random() < 0.3:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        finally:
+            connection.close()
 
     # Ways to speak -----------------------------------------------------------------
 
@@ -222,6 +225,25 @@ class Client(threading.Thread):
             connection.close()
             raise
 
+    def proxied(self):
+        """As a load balancer, or nearly."""
+        addresses = bytes((192, 0, 2, 1, 192, 0, 2, 2)) + struct.pack(">HH", 40000, 110)
+        header = self._chance.choice((
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 110\r\n", b"PROXY UNKNOWN\r\n",
+            b"PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + addresses,
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x11" + addresses + b"\x04\0\x02ab",
+            b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"))
+        address = self._chance.choice((self._stack.pop3, self._stack.pop3s))
+        connection = self.connect(address, source=BALANCER)
+        try:
+            behind = self.valid() if address == self._stack.pop3 else self.hello_octets()
+            if self._chance.random() < 0.5:
+                header = self.mutated(header)
+            self.send(connection, header + self.mutated(behind))
+        finally:
+            self.end(connection)
+
     def unread(self):
         """Asks for everything and takes next to nothing of it."""
         connection = self.connect(receive_buffer=4096)
@@ -241,6 +263,8 @@ def client_context():
 
 
 class SessionFuzz(harness.StackTest):
+    configs = {"pop3d": {"proxy": {"networks": [BALANCER + "/32"]}}}
+
     def test_nonsense_does_no_harm(self):
         self.stack.import_accounts(USERS + [WATCHED], PASSWORD)
         with Lmtp(self.stack.lmtp) as lmtp:
