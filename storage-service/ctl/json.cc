@@ -1,14 +1,20 @@
 #include "storage-service/ctl/json.h"
 
 #include "storage-service/ctl/format.h"
+#include "storage-service/ctl/policy_fields.h"
 
 namespace restante::ctl {
 
 Json ToJson(const v1::Account& account) {
-  return {{"account_id", account.account_id()},      {"address", account.address()},
-          {"disabled", account.disabled()},          {"quota_octets", account.quota_octets()},
-          {"used_octets", account.used_octets()},    {"message_count", account.message_count()},
-          {"created", FormatTime(account.created())}};
+  return {{"account_id", account.account_id()},
+          {"address", account.address()},
+          {"disabled", account.disabled()},
+          {"quota_octets", account.quota_octets()},
+          {"used_octets", account.used_octets()},
+          {"message_count", account.message_count()},
+          {"created", FormatTime(account.created())},
+          {"pop3_policy", ToJson(account.pop3_policy())},
+          {"effective_pop3_policy", ToJson(account.effective_pop3_policy())}};
 }
 
 Json ToJson(const v1::MailboxStatus& mailbox) {
@@ -33,7 +39,9 @@ Json ToJson(const v1::MessageRow& row) {
           {"internal_date", FormatTime(row.internal_date())},
           {"save_date", FormatTime(row.save_date())},
           {"flags", std::move(flags)},
-          {"has_dot_line", row.has_dot_line()}};
+          {"has_dot_line", row.has_dot_line()},
+          {"downgraded_octets", row.downgraded_octets()},
+          {"hidden_from_pop3", row.hidden_from_pop3()}};
 }
 
 Json ToJson(const v1::VerifyFinding& finding) {

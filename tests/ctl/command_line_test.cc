@@ -89,6 +89,10 @@ TEST_F(CommandLine, OfEachVerbHasHelpThatNamesTheExitCodes) {
                            "messages list",
                            "messages show",
                            "deliver",
+                           "policy",
+                           "policy show",
+                           "policy set",
+                           "policy unset",
                            "verify",
                            "stats",
                            "recover"}) {

@@ -53,9 +53,11 @@ class FakeService : public v1::AccountsService::Service,
 
   grpc::Status GetAccount(grpc::ServerContext*, const v1::GetAccountRequest* request,
                           v1::GetAccountResponse* response) override {
+    *response->mutable_account() = shown;
     response->mutable_account()->set_address(request->address());
     return ToGrpcStatus(failure);
   }
+  v1::Account shown;
 
   size_t accounts = 0;
   grpc::Status ListAccounts(grpc::ServerContext*, const v1::ListAccountsRequest* request,
@@ -74,6 +76,22 @@ class FakeService : public v1::AccountsService::Service,
                              v1::UpdateAccountResponse* response) override {
     updated = *request;
     *response->mutable_account() = request->account();
+    return ToGrpcStatus(failure);
+  }
+
+  v1::SetDomainPolicyRequest domain_policy;
+  grpc::Status SetDomainPolicy(grpc::ServerContext*, const v1::SetDomainPolicyRequest* request,
+                               v1::SetDomainPolicyResponse* response) override {
+    domain_policy = *request;
+    response->mutable_domain_policy()->set_domain(request->domain());
+    *response->mutable_domain_policy()->mutable_policy() = request->policy();
+    return ToGrpcStatus(failure);
+  }
+
+  v1::ListDomainPoliciesResponse domain_policies;
+  grpc::Status ListDomainPolicies(grpc::ServerContext*, const v1::ListDomainPoliciesRequest*,
+                                  v1::ListDomainPoliciesResponse* response) override {
+    *response = domain_policies;
     return ToGrpcStatus(failure);
   }
 
