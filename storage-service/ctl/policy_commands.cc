@@ -248,7 +248,7 @@ absl::Status Unset(const Session& session, const PolicyOptions& options) {
     change.fields = std::move(known);
     return Apply(session, options, change, "inherited");
   }
-  return Apply(session, options, change, "set");
+  return Apply(session, options, change, "changed");
 }
 
 using Options = std::shared_ptr<PolicyOptions>;

