@@ -131,8 +131,7 @@ class AddressTable {
   size_t make_room_at_ ABSL_GUARDED_BY(mutex_) = 1024;
 };
 
-// Sessions and logins under way by the name that the client gave, in any case. Names
-// are kept as hashes.
+// Sessions by the name of their user, in any case. Names are kept as hashes.
 class UserTable {
  public:
   // A session that is counted until this goes.

@@ -136,12 +136,10 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
     co_await RefuseLogin(std::move(status), arrival);
     co_return;
   }
-  if (!request.address().empty() &&
-      !environment_.limits.users.Enter(request.address(), &user_ticket_)) {
-    Hit(Limit::kSessionsOfUser);
-    Fail(kInUseCode, Text::kTooManyOfUser);
-    co_return;
-  }
+  // Logins that wait for the lock count as well. Where none does, only sessions do:
+  // somebody who tries passwords mustn't keep the user out.
+  const bool waits = settings.lock_wait > TimeSpan(0);
+  if (waits && !CountSessionOf(request.address())) co_return;
   request.set_first_rows(kFirstRows);
   v1::ClientInfo& client = *request.mutable_client();
   client.set_remote_address(FormatAddress(identity_.remote));
@@ -150,7 +148,7 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
   client.set_request_id(identity_.id);
   if (utf8_) request.mutable_options()->set_utf8(true);
   if (settings.take_over) request.mutable_options()->set_take_over(true);
-  if (settings.lock_wait > TimeSpan(0)) {
+  if (waits) {
     *request.mutable_options()->mutable_lock_wait() =
         ToProto(absl::FromChrono(settings.lock_wait));
     // A client that waits for the lock isn't silent.
@@ -168,6 +166,8 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
     co_return;
   }
   identity_.user = opened->response.session().address();
+  // The lock goes with `opened`.
+  if (!waits && !CountSessionOf(identity_.user)) co_return;
   maildrop_ = std::make_unique<Maildrop>(environment_.link, *std::move(opened), connection_);
   maildrop_->held->OnLost([this] { OnMaildropLost(); });
   counters_.messages = maildrop_->list.count();
@@ -179,6 +179,13 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
   connection_.SetEnd(settings.session_timeout > TimeSpan(0)
                          ? environment_.link.deadlines().Now() + settings.session_timeout
                          : TimePoint::max());
+}
+
+bool Session::CountSessionOf(absl::string_view user) {
+  if (user.empty() || environment_.limits.users.Enter(user, &user_ticket_)) return true;
+  Hit(Limit::kSessionsOfUser);
+  Fail(kInUseCode, Text::kTooManyOfUser);
+  return false;
 }
 
 asio::awaitable<void> Session::RefuseLogin(absl::Status status, TimePoint arrival) {

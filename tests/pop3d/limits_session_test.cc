@@ -81,8 +81,9 @@ TEST_F(LimitsSessionTest, TellsInsideTlsThatThereAreTooManyConnectionsInAll) {
   EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kConnections, 1));
 }
 
-TEST_F(LimitsSessionTest, TellsAUserOfTooManySessionsWithoutAskingTheService) {
+TEST_F(LimitsSessionTest, LetsOnlySoManyLoginsOfAUserWaitForTheLock) {
   options_.settings.max_sessions_per_user = 1;
+  options_.settings.lock_wait = seconds(1);
   auto first = Open();
   auto second = Greeted();
   second->Command("USER USER");
@@ -99,8 +100,35 @@ TEST_F(LimitsSessionTest, TellsAUserOfTooManySessionsWithoutAskingTheService) {
   }
 }
 
+TEST_F(LimitsSessionTest, TellsAUserOfTooManySessionsThatTookTheMaildropOver) {
+  options_.settings.max_sessions_per_user = 2;
+  options_.settings.take_over = true;
+  auto first = Open();
+  auto second = Open();
+  auto third = Greeted();
+  third->Command("USER user");
+  EXPECT_EQ(third->Command("PASS secret"), "-ERR [IN-USE] Too many sessions of this user.");
+  EXPECT_TRUE(storage_.WaitUntilUnlocked("user"));
+  EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kSessionsOfUser, 1));
+}
+
+TEST_F(LimitsSessionTest, LetsNobodyWhoTriesPasswordsKeepTheUserOut) {
+  options_.settings.max_sessions_per_user = 1;
+  auto stranger = Greeted();
+  auto owner = Greeted();
+  stranger->Command("USER user");
+  owner->Command("USER user");
+  storage_.HoldOperations(true);
+  stranger->Send("PASS wrong\r\n");
+  owner->Send("PASS secret\r\n");
+  storage_.HoldOperations(false);
+  EXPECT_EQ(owner->ReadLine(), "+OK Logged in.");
+  EXPECT_THAT(stranger->ReadLine(), StartsWith("-ERR [AUTH]"));
+}
+
 TEST_F(LimitsSessionTest, DoesNotCountLoginsThatFailed) {
   options_.settings.max_sessions_per_user = 1;
+  options_.settings.lock_wait = seconds(1);
   auto client = Greeted();
   for (int i = 0; i < 2; ++i) {
     client->Command("USER user");
