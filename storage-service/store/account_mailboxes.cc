@@ -163,7 +163,8 @@ Task<absl::StatusOr<std::vector<UndeletedMessage>>> AccountMailboxes::Undelete(
   if (!found.ok()) co_return found.status();
   std::shared_ptr<AccountUsage> usage;
   if ((*account)->quota_octets > 0) {
-    absl::StatusOr<std::shared_ptr<AccountUsage>> known = co_await directory_->UsageOf(*account);
+    absl::StatusOr<std::shared_ptr<AccountUsage>> known =
+        co_await directory_->UsageOf(*account);
     if (!known.ok()) co_return known.status();
     usage = *std::move(known);
   }

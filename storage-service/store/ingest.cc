@@ -47,7 +47,8 @@ Task<Addressee> Ingest::LookUp(std::string recipient, uint64_t declared_octets) 
   const AccountEntry& entry = **account;
   std::shared_ptr<AccountUsage> usage;
   if (entry.quota_octets > 0) {
-    absl::StatusOr<std::shared_ptr<AccountUsage>> known = co_await directory_->UsageOf(*account);
+    absl::StatusOr<std::shared_ptr<AccountUsage>> known =
+        co_await directory_->UsageOf(*account);
     if (!known.ok()) co_return Addressee{known.status(), nullptr};
     usage = *std::move(known);
     if (declared_octets > 0 && usage->total() + declared_octets > entry.quota_octets) {

@@ -51,8 +51,8 @@ Task<absl::StatusOr<std::vector<LeftRow>>> ScanLeft(engine::Engine* engine, Mail
                                                     size_t limit = SIZE_MAX);
 
 // The row that had this UID, if it holds its body still. Two reads.
-Task<absl::StatusOr<std::optional<LeftRow>>> FindLeft(engine::Engine* engine,
-                                                      MailboxId mailbox, uint32_t uid);
+Task<absl::StatusOr<std::optional<LeftRow>>> FindLeft(engine::Engine* engine, MailboxId mailbox,
+                                                      uint32_t uid);
 
 // Under both prefixes, by UID, each once.
 struct LeftSince {

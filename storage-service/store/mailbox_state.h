@@ -115,8 +115,8 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   // Expunged rows at or below this MODSEQ are needed by no list.
   uint64_t ReclaimableModseq() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // A page of the list that has the rows that POP3 sees below `end_uid` as of `modseq`, if memory
-  // has it.
+  // A page of the list that has the rows that POP3 sees below `end_uid` as of `modseq`, if
+  // memory has it.
   std::optional<MaildropRowPage> CachedPage(uint64_t modseq, uint32_t after_uid,
                                             uint32_t end_uid, size_t limit, bool utf8) const
       ABSL_LOCKS_EXCLUDED(mutex_);

@@ -40,7 +40,7 @@ Task<absl::StatusOr<ExpungedPage>> ListExpungedRows(engine::Engine* engine,
 // whether all or none is back; a repetition tells.
 Task<absl::StatusOr<std::vector<UndeletedMessage>>> UndeleteRows(
     engine::Engine* engine, Bodies* bodies, Directory::Entry account,
-    std::shared_ptr<AccountUsage> usage, std::shared_ptr<Mailbox> mailbox, std::vector<uint32_t> uids, absl::Time now,
-    absl::Time oldest);
+    std::shared_ptr<AccountUsage> usage, std::shared_ptr<Mailbox> mailbox,
+    std::vector<uint32_t> uids, absl::Time now, absl::Time oldest);
 
 }  // namespace restante::store

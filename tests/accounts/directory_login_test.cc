@@ -109,6 +109,7 @@ TEST_F(DirectoryLogin, IsForgottenWithTheProcess) {
 }
 
 TEST_F(DirectoryLogin, OfKnownUsersGoesOnDuringAFloodOfWrongPasswords) {
+  options_.password_threads = 1;
   options_.password_queue = 5;
   Restart();
   ASSERT_TRUE(Login("user@example.org", "secret").ok());
