@@ -184,7 +184,10 @@ void DeliveryLink::Tick() {
     absl::MutexLock lock(&mutex_);
     if (up_ || stopping_) return;
     const Clock::time_point now = Clock::now();
-    while (!waiting_.empty() && waiting_.front().until <= now) {
+    // Once somebody has waited in vain nobody else does until the stream is back, or
+    // each command of a session would wait anew.
+    if (!waiting_.empty() && waiting_.front().until <= now) waited_in_vain_ = true;
+    while (!waiting_.empty() && waited_in_vain_) {
       const uint64_t id = waiting_.front().part.id();
       news[id % ends_.size()].results.push_back(
           FailedResult(id, absl::UnavailableError("no connection to the storage service")));
@@ -230,6 +233,7 @@ void DeliveryLink::OnProbeAnswered() {
   {
     absl::MutexLock lock(&mutex_);
     up_ = true;
+    waited_in_vain_ = false;
     pause_ = kFirstPause;
     was_down = std::exchange(outage_logged_, false);
     on_first_up = std::exchange(on_first_up_, nullptr);

@@ -5,7 +5,8 @@
 //
 // Keeps the stream up: when it breaks, what was written to it is lost (nobody knows
 // whether it was carried out), what was not waits for the next stream, at most as long
-// as the settings say. Ids and what to do with results belong to DeliveryClient.
+// as the settings say, and not at all after one operation has waited that long in vain.
+// Ids and what to do with results belong to DeliveryClient.
 //
 // Thread-safe. No callback of gRPC runs a session: results go to the ends' inboxes.
 #pragma once
@@ -102,6 +103,8 @@ class DeliveryLink {
   bool alive_ ABSL_GUARDED_BY(mutex_) = false;
   // The storage service has answered on stream_, and it isn't known to be broken.
   bool up_ ABSL_GUARDED_BY(mutex_) = false;
+  // An operation ran out of time while the stream was away, and it still is.
+  bool waited_in_vain_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool outage_logged_ ABSL_GUARDED_BY(mutex_) = false;

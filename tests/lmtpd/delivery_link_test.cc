@@ -140,6 +140,25 @@ TEST_F(DeliveryLinkTest, FailsWhatWaitsTooLongForAStream) {
   EXPECT_FALSE(up_.HasBeenNotified());
 }
 
+TEST_F(DeliveryLinkTest, WaitsInAnOutageOnceAndNotForEachOperation) {
+  constexpr std::chrono::milliseconds kWait(500);
+  storage_.Stop();
+  StartLink(kWait);
+  link_->Send(Check(100, "user"));
+  ASSERT_TRUE(inbox_.Await(1)[0].has_error());
+  const auto begin = std::chrono::steady_clock::now();
+  for (uint64_t id = 101; id < 111; ++id) {
+    link_->Send(Check(id, "user"));
+    EXPECT_TRUE(inbox_.Await(id - 99).back().has_error());
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5 * kWait);
+
+  storage_.Start();
+  up_.WaitForNotification();
+  link_->Send(Check(200, "user"));
+  EXPECT_TRUE(inbox_.Await(12).back().has_checked());
+}
+
 TEST_F(DeliveryLinkTest, ForgetsWhatIsWithdrawn) {
   storage_.Stop();
   StartLink();
