@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/config.h"
+#include "common/grpc_log.h"
 #include "common/log.h"
 #include "common/notify.h"
 
@@ -129,6 +130,7 @@ int RunProgramWithMessage(int argc, char** argv, const ProgramSpec& spec,
     Termination termination;
     termination.TakeSignals();
     ConfigureLogging(LoggingFrom(log()));
+    RouteGrpcLog();
     LogInfo(spec.name, "Starting", {{"version", kVersion}, {"config", options.config_file}});
     status = serve(termination);
     termination.ClearCallback();

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <map>
+#include <random>
 #include <set>
 #include <thread>
 
@@ -366,6 +367,38 @@ TEST_F(DeliverStreamTest, AShutdownAnswersCompleteDeliveriesAndEndsTheStream) {
   EXPECT_EQ(Next().id(), 1u);
   EXPECT_EQ(stream_->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   shutdown.join();
+}
+
+TEST_F(DeliverStreamTest, NoMixtureOfPartsBreaksTheStream) {
+  std::mt19937 random(20261123);
+  deliveries().append = [](const std::string&, const std::string& data) {
+    return Now(data == "bad" ? MakeError(v1::ERROR_REASON_TOO_LARGE, "too large")
+                             : absl::OkStatus());
+  };
+  std::thread reader([&] {
+    while (stream_->Read(&response_)) {
+      for (const v1::DeliveryResult& result : response_.results()) {
+        EXPECT_NE(result.result_case(), v1::DeliveryResult::RESULT_NOT_SET);
+      }
+    }
+  });
+  const auto one_in = [&](int n) { return random() % n == 0; };
+  for (int message = 0; message < 500; ++message) {
+    std::vector<v1::DeliveryPart> parts;
+    for (int i = 0; i < 10; ++i) {
+      v1::DeliveryPart part = Data(random() % 4, one_in(8) ? "bad" : "data");
+      if (one_in(3)) part.mutable_envelope()->add_recipients("ann");
+      if (one_in(4)) part.set_last(true);
+      if (one_in(10)) part.set_abort(true);
+      if (one_in(10)) part.mutable_check()->add_recipients("ann");
+      if (one_in(50)) part.set_data(std::string(300'000, 'x'));
+      parts.push_back(part);
+    }
+    Send(parts);
+  }
+  stream_->WritesDone();
+  reader.join();
+  EXPECT_TRUE(stream_->Finish().ok());
 }
 
 class BoundedDeliverStream : public DeliverStreamTest {
