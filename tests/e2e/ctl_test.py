@@ -135,9 +135,10 @@ class Ctl(harness.StackTest):
         md5 = crypt.crypt("md5", "$1$garden")
         first, second, third, fourth = (self.address() for _ in range(4))
         self.stack.ctl("accounts", "import", self.file(
-            "%s\tplain\n%s\t{CRYPT}%s\r\n%s\t{CRYPT}%s\n%s\twith\ttab" % (
+            "%s\tplain\n%s\t{CRYPT}%s\r\n%s\t{CRYPT}%s\n%s\twith a space" % (
                 first, second, hashed, third, md5, fourth)))
-        for address, password in ((first, "plain"), (second, "hashed"), (third, "md5")):
+        for address, password in ((first, "plain"), (second, "hashed"), (third, "md5"),
+                                  (fourth, "with a space")):
             self.assertTrue(self.can_log_in(address, password), address)
 
     def test_a_bad_line_is_named_and_nothing_is_imported(self):
@@ -145,7 +146,7 @@ class Ctl(harness.StackTest):
         before = self.addresses()
         good = self.address()
         for bad, word in (("no tab here", "4"), ("\tpassword", "4"), ("a@b@c\tx", "4"),
-                          ("ok@example.org\t", "4"), ("ok@example.org\t{CRYPT}nonsense", "4"),
+                          ("ok@example.org\t", "4"), ("ok@example.org\ta\ttab", "4"), ("ok@example.org\t{CRYPT}nonsense", "4"),
                           (taken + "\tx", "4"), (good.upper() + "\tx", "4")):
             path = self.file("%s\tx\n%s\tx\n%s\tx\n%s\n%s\tx\n" % (
                 self.address(), self.address(), good, bad, self.address()))
