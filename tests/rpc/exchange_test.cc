@@ -414,6 +414,8 @@ TEST_F(Exchange, AShutdownWaitsForTheStoreAfterItsDeadline) {
   rows.AwaitHeld(1);
   std::thread shutdown([&] { server_.Shutdown(absl::Milliseconds(20)); });
   // The call is cancelled, although its operation isn't complete.
+  v1::ExchangeResponse response;
+  while (stream->Read(&response)) EXPECT_EQ(response.results_size(), 0);
   EXPECT_FALSE(stream->Finish().ok());
   maildrops().leases.Await(2);
   rows.Complete(store::MaildropRowPage{});
