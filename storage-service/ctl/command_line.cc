@@ -14,6 +14,7 @@
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/mail_commands.h"
+#include "storage-service/ctl/mail_import_command.h"
 #include "storage-service/ctl/policy_commands.h"
 #include "storage-service/ctl/recover_command.h"
 #include "storage-service/ctl/service_commands.h"
@@ -76,6 +77,7 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
   AddAccountsCommands(&app, &action);
   AddMailCommands(&app, &action);
   AddDeliverCommand(&app, &action);
+  AddMailImportCommand(&app, &action);
   AddPolicyCommands(&app, &action);
   AddServiceCommands(&app, &action);
   AddRecoverCommand(&app, &action);

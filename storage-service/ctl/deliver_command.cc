@@ -1,53 +1,27 @@
 #include "storage-service/ctl/deliver_command.h"
 
 #include <memory>
-#include <optional>
-#include <thread>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "common/grpc_status.h"
-#include "restante/v1/delivery.grpc.pb.h"
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/input_file.h"
+#include "storage-service/ctl/upload.h"
 
 namespace restante::ctl {
 namespace {
-
-// The most that the contract allows in one part.
-constexpr size_t kPartOctets = 256 * 1024;
 
 struct DeliverOptions {
   std::string path;
   std::vector<std::string> recipients;
   std::vector<std::string> more_recipients;
   std::string sender;
+  bool smtputf8 = false;
 };
-
-using Stream = grpc::ClientReaderWriter<v1::DeliverStreamRequest, v1::DeliverStreamResponse>;
-
-// Sends the message piece by piece, until its end or until `answered`: a service that
-// has refused every recipient wants no more of it.
-absl::Status SendMessage(Stream* stream, InputFile* file, v1::Envelope envelope,
-                         const absl::Notification* answered) {
-  v1::DeliverStreamRequest request;
-  v1::DeliveryPart* part = request.add_parts();
-  part->set_id(1);
-  *part->mutable_envelope() = std::move(envelope);
-  for (bool last = false; !last && !answered->HasBeenNotified();) {
-    absl::StatusOr<std::string> data = file->Read(kPartOctets);
-    if (!data.ok()) return data.status();
-    last = data->empty();
-    part->set_data(*std::move(data));
-    part->set_last(last);
-    if (!stream->Write(request)) break;
-    part->clear_envelope();
-  }
-  return absl::OkStatus();
-}
 
 absl::Status Report(const Session& session, const std::vector<std::string>& recipients,
                     const v1::DeliverResponse& response) {
@@ -74,7 +48,8 @@ absl::Status Report(const Session& session, const std::vector<std::string>& reci
                        {"mailbox_id", result.mailbox_id()},
                        {"uidvalidity", result.uidvalidity()},
                        {"uid", result.uid()},
-                       {"guid", result.guid()}});
+                       {"guid", result.guid()},
+                       {"uidl", result.uidl()}});
   }
   if (session.json()) session.PrintJson({{"results", std::move(results)}});
   if (failed == 0) return absl::OkStatus();
@@ -87,6 +62,7 @@ absl::Status Deliver(const Session& session, const DeliverOptions& options) {
   if (!file.ok()) return file.status();
   v1::Envelope envelope;
   envelope.set_sender(options.sender);
+  envelope.set_smtputf8(options.smtputf8);
   envelope.set_declared_octets(file->size());
   envelope.mutable_client()->set_protocol("restantectl");
   std::vector<std::string> recipients = options.recipients;
@@ -94,40 +70,10 @@ absl::Status Deliver(const Session& session, const DeliverOptions& options) {
                     options.more_recipients.end());
   for (const std::string& recipient : recipients) envelope.add_recipients(recipient);
 
-  const auto stub = v1::DeliveryService::NewStub(session.channel());
-  const auto context = session.LongCall();
-  const std::unique_ptr<Stream> stream = stub->DeliverStream(context.get());
-
-  // The answer may come before the end of the message, so it is awaited beside.
-  std::optional<v1::DeliveryResult> result;
-  absl::Notification answered;
-  std::thread reader([&stream, &result, &answered] {
-    v1::DeliverStreamResponse response;
-    while (stream->Read(&response)) {
-      if (response.results_size() > 0 && !result.has_value()) {
-        result = response.results(0);
-        break;
-      }
-    }
-    answered.Notify();
-  });
-  const absl::Status sent = SendMessage(stream.get(), &*file, std::move(envelope), &answered);
-  if (!sent.ok()) context->TryCancel();
-  reader.join();
-  if (!sent.ok()) {
-    static_cast<void>(stream->Finish());
-    return sent;
-  }
-  if (!result.has_value()) {
-    const absl::Status status = FromGrpcStatus(stream->Finish());
-    return status.ok() ? RefusedError("the service ended the delivery without an answer")
-                       : status;
-  }
-  // Nothing more is said on either side.
-  context->TryCancel();
-  static_cast<void>(stream->Finish());
-  if (result->has_error()) return FromRpcStatus(result->error());
-  return Report(session, recipients, result->delivered());
+  const absl::StatusOr<v1::DeliverResponse> delivered =
+      Upload(session, &*file, std::move(envelope));
+  if (!delivered.ok()) return delivered.status();
+  return Report(session, recipients, *delivered);
 }
 
 }  // namespace
@@ -148,6 +94,9 @@ void AddDeliverCommand(CLI::App* app, Action* action) {
   verb->add_option("ADDRESS", options->more_recipients, "More recipients");
   verb->add_option("--from", options->sender, "The sender (default: none, as a bounce has)")
       ->type_name("ADDRESS");
+  verb->add_flag("--smtputf8", options->smtputf8,
+                 "It came by SMTPUTF8: clients that take no UTF-8 in headers are served a "
+                 "downgraded one");
   verb->callback([action, options] {
     *action = [options](Session& session) { return Deliver(session, *options); };
   });

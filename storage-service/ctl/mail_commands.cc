@@ -15,6 +15,7 @@
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/table.h"
+#include "storage-service/ctl/undelete_commands.h"
 
 namespace restante::ctl {
 namespace {
@@ -218,6 +219,7 @@ void AddMailCommands(CLI::App* app, Action* action) {
     verb->add_option("--mailbox", options->mailbox, "The mailbox (default: INBOX)")
         ->type_name("NAME");
   }
+  AddUndeleteCommands(messages, action);
 }
 
 }  // namespace restante::ctl

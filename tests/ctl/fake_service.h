@@ -170,6 +170,28 @@ class FakeService : public v1::AccountsService::Service,
   v1::Envelope envelope;
   std::string delivered;
   bool answer_early = false;
+  // One result for each recipient of `envelope`.
+  v1::DeliverResponse Answer() const {
+    v1::DeliverResponse response;
+    uint32_t uid = 0;
+    for (const std::string& recipient : envelope.recipients()) {
+      v1::RecipientResult* one = response.add_results();
+      one->set_uid(++uid);
+      if (recipient != "nobody") continue;
+      *one->mutable_status() =
+          ToRpcStatus(MakeError(v1::ERROR_REASON_NO_SUCH_ACCOUNT, "no account nobody"));
+    }
+    return response;
+  }
+
+  grpc::Status Deliver(grpc::ServerContext*, const v1::DeliverRequest* request,
+                       v1::DeliverResponse* response) override {
+    envelope = request->envelope();
+    delivered = request->message();
+    *response = Answer();
+    return grpc::Status::OK;
+  }
+
   grpc::Status DeliverStream(
       grpc::ServerContext*,
       grpc::ServerReaderWriter<v1::DeliverStreamResponse, v1::DeliverStreamRequest>* stream)
@@ -186,14 +208,7 @@ class FakeService : public v1::AccountsService::Service,
     v1::DeliverStreamResponse response;
     v1::DeliveryResult* result = response.add_results();
     result->set_id(1);
-    uint32_t uid = 0;
-    for (const std::string& recipient : envelope.recipients()) {
-      v1::RecipientResult* one = result->mutable_delivered()->add_results();
-      one->set_uid(++uid);
-      if (recipient != "nobody") continue;
-      *one->mutable_status() =
-          ToRpcStatus(MakeError(v1::ERROR_REASON_NO_SUCH_ACCOUNT, "no account nobody"));
-    }
+    *result->mutable_delivered() = Answer();
     stream->Write(response);
     // The stream stays open, as a real one does, until the client ends it.
     while (stream->Read(&request)) {

@@ -146,7 +146,8 @@ class Ctl(harness.StackTest):
         before = self.addresses()
         good = self.address()
         for bad, word in (("no tab here", "4"), ("\tpassword", "4"), ("a@b@c\tx", "4"),
-                          ("ok@example.org\t", "4"), ("ok@example.org\ta\ttab", "4"), ("ok@example.org\t{CRYPT}nonsense", "4"),
+                          ("ok@example.org\t", "4"), ("ok@example.org\ta\ttab", "4"),
+                          ("ok@example.org\t{CRYPT}nonsense", "4"),
                           (taken + "\tx", "4"), (good.upper() + "\tx", "4")):
             path = self.file("%s\tx\n%s\tx\n%s\tx\n%s\n%s\tx\n" % (
                 self.address(), self.address(), good, bad, self.address()))
