@@ -10,7 +10,7 @@
 namespace restante {
 namespace {
 
-void Log(gpr_log_func_args* message) {
+void WriteToLog(gpr_log_func_args* message) {
   const std::string where = absl::StrCat(message->file, ":", message->line);
   if (message->severity == GPR_LOG_SEVERITY_ERROR) {
     LogWarning("grpc", "Trouble", {{"error", message->message}, {"where", where}});
@@ -21,6 +21,6 @@ void Log(gpr_log_func_args* message) {
 
 }  // namespace
 
-void RouteGrpcLog() { gpr_set_log_function(Log); }
+void RouteGrpcLog() { gpr_set_log_function(WriteToLog); }
 
 }  // namespace restante

@@ -5,6 +5,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/config.h"
 #include "common/errors.h"
 #include "google/protobuf/stubs/common.h"
 #include "google/rpc/error_details.pb.h"
@@ -36,10 +37,6 @@ void ReadErrorInfo(const google::rpc::ErrorInfo& info, absl::Status& status) {
     CopyPayloads(MakeError(reason, ""), status);
   }
   for (const auto& [key, value] : info.metadata()) SetErrorMetadata(status, key, value);
-}
-
-absl::Duration FromProto(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
 }  // namespace

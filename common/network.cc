@@ -13,7 +13,7 @@ namespace {
 
 constexpr unsigned kMappedBits = 96;
 
-absl::Status Invalid(absl::string_view text, absl::string_view why) {
+absl::Status InvalidNetwork(absl::string_view text, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("'", text, "' isn't a network: ", why,
                                                  "; write 192.0.2.0/24 or 2001:db8::/32"));
 }
@@ -37,14 +37,14 @@ absl::StatusOr<Network> Network::Parse(absl::string_view text) {
   asio::error_code error;
   const asio::ip::address address =
       asio::ip::make_address(std::string(text.substr(0, slash)), error);
-  if (error || text.find('%') != text.npos) return Invalid(text, "no IP address");
+  if (error || text.find('%') != text.npos) return InvalidNetwork(text, "no IP address");
   const unsigned most = address.is_v4() ? 32 : 128;
   unsigned bits = most;
   if (slash != text.npos) {
     const absl::string_view digits = text.substr(slash + 1);
     if (digits.empty() || digits.find_first_not_of("0123456789") != digits.npos ||
         !absl::SimpleAtoi(digits, &bits) || bits > most) {
-      return Invalid(text, absl::StrCat("the length of the prefix must be 0 to ", most));
+      return InvalidNetwork(text, absl::StrCat("the length of the prefix must be 0 to ", most));
     }
   }
   Network network;
@@ -52,7 +52,7 @@ absl::StatusOr<Network> Network::Parse(absl::string_view text) {
   network.bits_ = address.is_v4() ? bits + kMappedBits : bits;
   for (size_t i = 0; i < network.prefix_.size(); ++i) {
     if ((network.prefix_[i] & ~MaskOctet(network.bits_, i)) != 0) {
-      return Invalid(text, "bits are set behind the prefix");
+      return InvalidNetwork(text, "bits are set behind the prefix");
     }
   }
   return network;

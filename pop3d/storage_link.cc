@@ -9,7 +9,7 @@
 namespace restante::pop3 {
 namespace {
 
-constexpr char kComponent[] = "pop3-storage";
+constexpr char kLinkComponent[] = "pop3-storage";
 constexpr std::chrono::seconds kStopTimeout(2);
 // Between tries that the service refuses or drops.
 constexpr std::chrono::milliseconds kFirstPause(100);
@@ -77,7 +77,8 @@ void StorageLink::HandleProbeAnswer(uint64_t id) {
   if (id != probe_id_ || stream_ == nullptr || stopping_) return;
   up_ = true;
   up_since_ = std::chrono::steady_clock::now();
-  if (reported_down_ || on_first_up_) LogInfo(kComponent, "Connected to the storage service");
+  if (reported_down_ || on_first_up_)
+    LogInfo(kLinkComponent, "Connected to the storage service");
   reported_down_ = false;
   for (const auto& port : ports_) port->PostUp(stream_);
   if (on_first_up_) std::exchange(on_first_up_, nullptr)();
@@ -104,7 +105,7 @@ void StorageLink::HandleBreak(const absl::Status& status, const std::vector<uint
   }
   if (!reported_down_) {
     reported_down_ = true;
-    LogWarning(kComponent, "The storage service is away", {{"reason", status}});
+    LogWarning(kLinkComponent, "The storage service is away", {{"reason", status}});
   }
   if (pause_ == TimeSpan(0)) {
     pause_ = kFirstPause;

@@ -21,6 +21,8 @@ function(restante_proto_library target)
   add_custom_target(${target}_generated DEPENDS ${sources})
   add_dependencies(restante_generated ${target}_generated)
   add_library(${target} STATIC ${sources})
+  # The internal names of generated files are alike.
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
   target_include_directories(${target} SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/proto)
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf)
 endfunction()

@@ -14,6 +14,7 @@
 #include "storage-service/ctl/import_command.h"
 #include "storage-service/ctl/secret_input.h"
 #include "storage-service/ctl/table.h"
+#include "storage-service/ctl/verb.h"
 
 namespace restante::ctl {
 namespace {
@@ -240,20 +241,7 @@ absl::Status Delete(const Session& session, const AccountOptions& options) {
   return absl::OkStatus();
 }
 
-using Options = std::shared_ptr<AccountOptions>;
-
-CLI::App* AddVerb(CLI::App* accounts, const char* name, const char* what, Action* action,
-                  const Options& options,
-                  absl::Status (*run)(const Session&, const AccountOptions&)) {
-  CLI::App* verb = accounts->add_subcommand(name, what);
-  verb->add_option("ADDRESS", options->address, "The account's address")->required();
-  verb->callback([action, options, run] {
-    *action = [options, run](Session& session) { return run(session, *options); };
-  });
-  return verb;
-}
-
-void AddPasswordOptions(CLI::App* verb, const Options& options) {
+void AddPasswordOptions(CLI::App* verb, const std::shared_ptr<AccountOptions>& options) {
   verb->add_flag("--password-stdin", options->password_stdin,
                  "Take the password from standard input: one line; otherwise you are asked");
   verb->add_flag("--crypt", options->crypt,
@@ -269,31 +257,32 @@ void AddAccountsCommands(CLI::App* app, Action* action) {
   accounts->require_subcommand(1);
   const auto options = std::make_shared<AccountOptions>();
 
-  CLI::App* create = AddVerb(accounts, "create", "Create an account with an empty INBOX",
-                             action, options, Create);
+  CLI::App* create = AddAccountVerb(accounts, "create", "Create an account with an empty INBOX",
+                                    action, options, Create);
   AddPasswordOptions(create, options);
   create->add_option("--quota", options->quota, kSize)->type_name("SIZE");
 
   accounts->add_subcommand("list", "List all accounts")->callback([action] {
     *action = [](Session& session) { return List(session); };
   });
-  AddVerb(accounts, "show", "Show one account", action, options, Show);
-  AddVerb(accounts, "disable",
-          "Let an account log in no more, from now on; mail for it is still taken", action,
-          options, [](const Session& session, const AccountOptions& given) {
-            return SetDisabled(session, given, true);
-          });
-  AddVerb(accounts, "enable", "Let a disabled account log in again", action, options,
-          [](const Session& session, const AccountOptions& given) {
-            return SetDisabled(session, given, false);
-          });
-  AddVerb(accounts, "delete", "Delete an account and all its mail, for good", action, options,
-          Delete)
+  AddAccountVerb(accounts, "show", "Show one account", action, options, Show);
+  AddAccountVerb(accounts, "disable",
+                 "Let an account log in no more, from now on; mail for it is still taken",
+                 action, options, [](const Session& session, const AccountOptions& given) {
+                   return SetDisabled(session, given, true);
+                 });
+  AddAccountVerb(accounts, "enable", "Let a disabled account log in again", action, options,
+                 [](const Session& session, const AccountOptions& given) {
+                   return SetDisabled(session, given, false);
+                 });
+  AddAccountVerb(accounts, "delete", "Delete an account and all its mail, for good", action,
+                 options, Delete)
       ->add_flag("-y,--yes", options->yes, "Don't ask whether you are sure");
-  AddPasswordOptions(
-      AddVerb(accounts, "passwd", "Set an account's password", action, options, SetPassword),
-      options);
-  AddVerb(accounts, "quota", "Set how much mail an account may have", action, options, SetQuota)
+  AddPasswordOptions(AddAccountVerb(accounts, "passwd", "Set an account's password", action,
+                                    options, SetPassword),
+                     options);
+  AddAccountVerb(accounts, "quota", "Set how much mail an account may have", action, options,
+                 SetQuota)
       ->add_option("SIZE", options->quota, kSize)
       ->required();
   AddImportCommand(accounts, action);

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kEntriesPerRequest = 500;
 
 // The service tells no more, and neither does ParseImport.
-constexpr size_t kMaxProblems = 100;
+constexpr size_t kMaxRefused = 100;
 
 // Tells every wrong line as FILE:LINE.
 absl::Status RefuseLines(const Session& session, const std::string& file,
@@ -31,7 +31,7 @@ absl::Status RefuseLines(const Session& session, const std::string& file,
     session.PrintJson({{"imported", 0}, {"problems", std::move(lines)}});
   }
   const std::string count = problems.size() == 1 ? "1 line is"
-                            : problems.size() < kMaxProblems
+                            : problems.size() < kMaxRefused
                                 ? absl::StrCat(problems.size(), " lines are")
                                 : absl::StrCat("at least ", problems.size(), " lines are");
   return RefusedError(absl::StrCat("nothing was imported: ", count, " wrong"));

@@ -13,7 +13,7 @@
 namespace restante::ctl {
 namespace {
 
-constexpr size_t kMaxProblems = 100;
+constexpr size_t kMostBadLines = 100;
 
 // "{CRYPT}" of "{CRYPT}$6$…"; empty if the text begins with no such word.
 absl::string_view SchemeOf(absl::string_view text) {
@@ -68,7 +68,7 @@ ImportFile ParseImport(absl::string_view text) {
     if (problem.empty()) {
       file.entries.push_back(std::move(entry));
       file.lines.push_back(number);
-    } else if (file.problems.size() < kMaxProblems) {
+    } else if (file.problems.size() < kMostBadLines) {
       file.problems.push_back({number, std::move(problem)});
     }
   }

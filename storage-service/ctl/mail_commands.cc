@@ -16,6 +16,7 @@
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/table.h"
 #include "storage-service/ctl/undelete_commands.h"
+#include "storage-service/ctl/verb.h"
 
 namespace restante::ctl {
 namespace {
@@ -181,35 +182,22 @@ absl::Status Show(const Session& session, const MailOptions& options) {
   return absl::OkStatus();
 }
 
-using Options = std::shared_ptr<MailOptions>;
-
-CLI::App* AddVerb(CLI::App* parent, const char* name, const char* what, Action* action,
-                  const Options& options,
-                  absl::Status (*run)(const Session&, const MailOptions&)) {
-  CLI::App* verb = parent->add_subcommand(name, what);
-  verb->add_option("ADDRESS", options->address, "The account's address")->required();
-  verb->callback([action, options, run] {
-    *action = [options, run](Session& session) { return run(session, *options); };
-  });
-  return verb;
-}
-
 }  // namespace
 
 void AddMailCommands(CLI::App* app, Action* action) {
   const auto options = std::make_shared<MailOptions>();
   CLI::App* mailboxes = app->add_subcommand("mailboxes", "Look at an account's mailboxes");
   mailboxes->require_subcommand(1);
-  AddVerb(mailboxes, "status", "Show what an account's mailboxes hold", action, options,
-          Status);
+  AddAccountVerb(mailboxes, "status", "Show what an account's mailboxes hold", action, options,
+                 Status);
 
   CLI::App* messages = app->add_subcommand("messages", "Look at an account's messages");
   messages->require_subcommand(1);
   CLI::App* list =
-      AddVerb(messages, "list", "List the messages of a mailbox", action, options, List);
+      AddAccountVerb(messages, "list", "List the messages of a mailbox", action, options, List);
   CLI::App* show =
-      AddVerb(messages, "show", "Show one message: what is known of it, and its header", action,
-              options, Show);
+      AddAccountVerb(messages, "show", "Show one message: what is known of it, and its header",
+                     action, options, Show);
   show->add_option("UID", options->uid, "The message's UID, as `messages list` shows it")
       ->required()
       ->check(CLI::Range(uint32_t{1}, UINT32_MAX));

@@ -16,6 +16,7 @@
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/policy_fields.h"
 #include "storage-service/ctl/table.h"
+#include "storage-service/ctl/verb.h"
 
 namespace restante::ctl {
 namespace {
@@ -251,18 +252,13 @@ absl::Status Unset(const Session& session, const PolicyOptions& options) {
   return Apply(session, options, change, "changed");
 }
 
-using Options = std::shared_ptr<PolicyOptions>;
-
-CLI::App* AddVerb(CLI::App* policy, const char* name, const char* what, Action* action,
-                  const Options& options,
-                  absl::Status (*run)(const Session&, const PolicyOptions&)) {
-  CLI::App* verb = policy->add_subcommand(name, what);
+CLI::App* AddPolicyVerb(CLI::App* policy, const char* name, const char* what, Action* action,
+                        const std::shared_ptr<PolicyOptions>& options,
+                        absl::Status (*run)(const Session&, const PolicyOptions&)) {
+  CLI::App* verb = AddVerb(policy, name, what, action, options, run);
   verb->add_option("ADDRESS", options->address, "The account's address");
   verb->add_option("--domain", options->domain, "In place of an account: all of a domain")
       ->type_name("DOMAIN");
-  verb->callback([action, options, run] {
-    *action = [options, run](Session& session) { return run(session, *options); };
-  });
   return verb;
 }
 
@@ -276,11 +272,11 @@ void AddPolicyCommands(CLI::App* app, Action* action) {
   policy->require_subcommand(1);
   const auto options = std::make_shared<PolicyOptions>();
 
-  AddVerb(policy, "show",
-          "Show what holds for an account, or the policies of domains and the service", action,
-          options, Show);
-  CLI::App* set = AddVerb(policy, "set", "Set some of an account's policy, or a domain's",
-                          action, options, Set);
+  AddPolicyVerb(policy, "show",
+                "Show what holds for an account, or the policies of domains and the service",
+                action, options, Show);
+  CLI::App* set = AddPolicyVerb(policy, "set", "Set some of an account's policy, or a domain's",
+                                action, options, Set);
   set->add_option("--deletion", options->deletion,
                   "What a client deletes is expunged, hidden from POP3 but kept in the INBOX, "
                   "or moved to another mailbox")
@@ -294,8 +290,8 @@ void AddPolicyCommands(CLI::App* app, Action* action) {
   set->add_option("--login-delay", options->login_delay,
                   "The least time from one login to the next, at most 1d")
       ->type_name("10m|none");
-  AddVerb(policy, "unset", "Inherit a policy again, all of it or single fields", action,
-          options, Unset)
+  AddPolicyVerb(policy, "unset", "Inherit a policy again, all of it or single fields", action,
+                options, Unset)
       ->add_option("--field", options->fields,
                    "Only this: deletion, move-to, expire-retrieved, expire-arrived or "
                    "login-delay; may be given several times")

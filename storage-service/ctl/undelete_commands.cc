@@ -16,6 +16,7 @@
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/table.h"
+#include "storage-service/ctl/verb.h"
 
 namespace restante::ctl {
 namespace {
@@ -145,22 +146,16 @@ absl::Status Undelete(const Session& session, const UndeleteOptions& options) {
   return failure;
 }
 
-using Options = std::shared_ptr<UndeleteOptions>;
-
-CLI::App* AddVerb(CLI::App* parent, const char* name, const char* what, Action* action,
-                  const Options& options,
-                  absl::Status (*run)(const Session&, const UndeleteOptions&)) {
-  CLI::App* verb = parent->add_subcommand(name, what);
-  verb->add_option("ADDRESS", options->address, "The account's address")->required();
+CLI::App* AddDeletedVerb(CLI::App* messages, const char* name, const char* what, Action* action,
+                         const std::shared_ptr<UndeleteOptions>& options,
+                         absl::Status (*run)(const Session&, const UndeleteOptions&)) {
+  CLI::App* verb = AddAccountVerb(messages, name, what, action, options, run);
   verb->add_option("--mailbox", options->mailbox, "The mailbox (default: INBOX)")
       ->type_name("NAME");
   verb->add_option("--since", options->since,
                    "Only what was deleted at this time or later, such as 2026-01-31T12:00:00Z, "
                    "2026-01-31, or 2h for two hours ago")
       ->type_name("TIME");
-  verb->callback([action, options, run] {
-    *action = [options, run](Session& session) { return run(session, *options); };
-  });
   return verb;
 }
 
@@ -168,10 +163,10 @@ CLI::App* AddVerb(CLI::App* parent, const char* name, const char* what, Action* 
 
 void AddUndeleteCommands(CLI::App* messages, Action* action) {
   const auto options = std::make_shared<UndeleteOptions>();
-  AddVerb(messages, "deleted",
-          "List the deleted messages of a mailbox that can be brought back", action, options,
-          Deleted);
-  CLI::App* undelete = AddVerb(
+  AddDeletedVerb(messages, "deleted",
+                 "List the deleted messages of a mailbox that can be brought back", action,
+                 options, Deleted);
+  CLI::App* undelete = AddDeletedVerb(
       messages, "undelete",
       "Bring deleted messages back, with their UIDL and date, under new UIDs.\n"
       "All that are named come back, or none; with --all and --since, in steps of 10000.",

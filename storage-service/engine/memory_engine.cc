@@ -8,7 +8,7 @@
 namespace restante::engine {
 namespace {
 
-absl::Status Closed() { return absl::CancelledError("the engine is closed"); }
+absl::Status EngineClosed() { return absl::CancelledError("the engine is closed"); }
 
 }  // namespace
 
@@ -128,7 +128,7 @@ std::unique_ptr<MemoryEngine> MemoryEngine::Crash(InFlight in_flight) {
 }
 
 void MemoryEngine::Finish(HeldCommit commit) {
-  absl::StatusOr<Version> result = Closed();
+  absl::StatusOr<Version> result = EngineClosed();
   if (!closed_ && commit.fault.status.ok()) {
     result = content_.Commit(commit.request, commit.changes_before);
   } else if (!closed_) {
@@ -188,7 +188,7 @@ void MemoryEngine::Run(Call call, absl::Status checked, Done<T> done, Work work)
     absl::MutexLock lock(&mutex_);
     Fault fault = Meet(call);
     if (closed_) {
-      result.emplace(Closed());
+      result.emplace(EngineClosed());
     } else if (!checked.ok()) {
       result.emplace(std::move(checked));
     } else if (fault.status.ok()) {

@@ -359,10 +359,10 @@ std::vector<std::string> FromProto(google::protobuf::RepeatedPtrField<std::strin
 
 namespace {
 
-store::MessageProperties FromProto(v1::MessageProperties properties) {
+store::MessageProperties PropertiesFromProto(v1::MessageProperties properties) {
   store::MessageProperties out;
   out.uidl = std::move(*properties.mutable_uidl());
-  out.flags = restante::rpc::FromProto(std::move(*properties.mutable_flags()));
+  out.flags = FromProto(std::move(*properties.mutable_flags()));
   if (properties.has_internal_date()) {
     out.internal_date = absl::FromUnixSeconds(properties.internal_date().seconds()) +
                         absl::Nanoseconds(properties.internal_date().nanos());
@@ -379,7 +379,7 @@ store::Envelope FromProto(v1::Envelope envelope) {
           .declared_octets = envelope.declared_octets(),
           .delivery_id = std::move(*envelope.mutable_delivery_id()),
           .client = FromProto(envelope.client()),
-          .properties = FromProto(std::move(*envelope.mutable_properties()))};
+          .properties = PropertiesFromProto(std::move(*envelope.mutable_properties()))};
 }
 
 void ToProto(const std::vector<store::RecipientResult>& results, v1::DeliverResponse* out) {

@@ -40,8 +40,8 @@ Task<absl::Status> Deliver(ServiceContext* context, v1::DeliverRequest* request,
   co_return absl::OkStatus();
 }
 
-Task<absl::Status> Check(ServiceContext* context, v1::CheckRecipientsRequest* request,
-                         v1::CheckRecipientsResponse* response) {
+Task<absl::Status> CheckAll(ServiceContext* context, v1::CheckRecipientsRequest* request,
+                            v1::CheckRecipientsResponse* response) {
   return CheckRecipients(&context->store.deliveries(), request, response);
 }
 
@@ -51,7 +51,7 @@ void DeliveryService::Serve(ServiceContext& context, DeliveryLimits limits) {
   using Methods = v1::DeliveryService::AsyncService;
   DeliverStream::Serve(context, methods_, limits);
   ServeUnary(context, methods_, &Methods::RequestDeliver, "Deliver", Deliver);
-  ServeUnary(context, methods_, &Methods::RequestCheckRecipients, "CheckRecipients", Check);
+  ServeUnary(context, methods_, &Methods::RequestCheckRecipients, "CheckRecipients", CheckAll);
 }
 
 }  // namespace restante::rpc

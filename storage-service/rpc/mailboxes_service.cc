@@ -11,8 +11,8 @@
 namespace restante::rpc {
 namespace {
 
-Task<absl::Status> List(ServiceContext* context, v1::ListMailboxesRequest* request,
-                        v1::ListMailboxesResponse* response) {
+Task<absl::Status> ListMailboxesOf(ServiceContext* context, v1::ListMailboxesRequest* request,
+                                   v1::ListMailboxesResponse* response) {
   std::string address = std::move(*request->mutable_address());
   auto list = co_await context->store.mailboxes().List(std::move(address));
   if (!list.ok()) co_return list.status();
@@ -20,8 +20,8 @@ Task<absl::Status> List(ServiceContext* context, v1::ListMailboxesRequest* reque
   co_return absl::OkStatus();
 }
 
-Task<absl::Status> Get(ServiceContext* context, v1::GetMailboxRequest* request,
-                       v1::GetMailboxResponse* response) {
+Task<absl::Status> GetMailbox(ServiceContext* context, v1::GetMailboxRequest* request,
+                              v1::GetMailboxResponse* response) {
   std::string address = std::move(*request->mutable_address());
   std::string mailbox = std::move(*request->mutable_mailbox());
   auto status = co_await context->store.mailboxes().Get(std::move(address), std::move(mailbox));
@@ -89,8 +89,9 @@ Task<absl::Status> Fetch(ServiceContext* context, v1::FetchMessagesRequest* requ
 
 void MailboxesService::Serve(ServiceContext& context) {
   using Methods = v1::MailboxesService::AsyncService;
-  ServeUnary(context, methods_, &Methods::RequestListMailboxes, "ListMailboxes", List);
-  ServeUnary(context, methods_, &Methods::RequestGetMailbox, "GetMailbox", Get);
+  ServeUnary(context, methods_, &Methods::RequestListMailboxes, "ListMailboxes",
+             ListMailboxesOf);
+  ServeUnary(context, methods_, &Methods::RequestGetMailbox, "GetMailbox", GetMailbox);
   ServeUnary(context, methods_, &Methods::RequestListMessages, "ListMessages", ListRows);
   ServeUnary(context, methods_, &Methods::RequestListExpunged, "ListExpunged", ListExpunged);
   ServeUnary(context, methods_, &Methods::RequestUndeleteMessages, "UndeleteMessages",

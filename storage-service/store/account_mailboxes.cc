@@ -11,12 +11,7 @@
 #include "storage-service/store/undelete.h"
 
 namespace restante::store {
-namespace {
-
-constexpr uint32_t kMostRows = 4096;
-constexpr uint32_t kUsualRows = 1024;
-
-}  // namespace
+namespace {}  // namespace
 
 Task<absl::StatusOr<std::shared_ptr<Mailbox>>> FindMailbox(Directory* directory,
                                                            MailboxTable* mailboxes,

@@ -34,7 +34,7 @@ bool IsAscii(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), absl::ascii_isascii);
 }
 
-const uint8_t* Octets(absl::string_view text) {
+const uint8_t* AsUint8(absl::string_view text) {
   return reinterpret_cast<const uint8_t*>(text.data());
 }
 
@@ -89,7 +89,7 @@ absl::StatusOr<std::string> NormalizeLocal(absl::string_view address, absl::stri
 
   for (size_t at = 0; at < local.size();) {
     ucs4_t c = 0;
-    const int octets = u8_mbtouc(&c, Octets(local) + at, local.size() - at);
+    const int octets = u8_mbtouc(&c, AsUint8(local) + at, local.size() - at);
     const absl::string_view objection = Objection(c);
     if (!objection.empty()) return Bad(address, objection);
     at += static_cast<size_t>(octets);
@@ -99,7 +99,7 @@ absl::StatusOr<std::string> NormalizeLocal(absl::string_view address, absl::stri
   size_t length = 0;
   // The empty language: the same for everybody, whatever the locale.
   const std::unique_ptr<uint8_t, Free> lower(
-      u8_tolower(Octets(local), local.size(), "", UNINORM_NFC, nullptr, &length));
+      u8_tolower(AsUint8(local), local.size(), "", UNINORM_NFC, nullptr, &length));
   if (lower == nullptr) return Bad(address, "it can't be brought to lower case");
   return std::string(reinterpret_cast<const char*>(lower.get()), length);
 }
@@ -146,7 +146,7 @@ absl::StatusOr<std::string> NormalizeAddress(absl::string_view address) {
   if (address.size() > kMaxAddressOctets) {
     return Bad(address, absl::StrCat("it is longer than ", kMaxAddressOctets, " octets"));
   }
-  if (u8_check(Octets(address), address.size()) != nullptr) {
+  if (u8_check(AsUint8(address), address.size()) != nullptr) {
     return Bad(address, "it isn't UTF-8");
   }
   if (address.find('\0') != absl::string_view::npos) {

@@ -13,7 +13,7 @@ namespace {
 
 using Octets = absl::StatusOr<std::string>;
 
-constexpr size_t kChunk = engine::Engine::kChunkOctets;
+constexpr size_t kReadOctets = engine::Engine::kChunkOctets;
 
 Task<Octets> ReadAt(engine::Engine* engine, engine::BodyId body, uint64_t offset,
                     size_t length) {
@@ -63,8 +63,8 @@ Task<absl::StatusOr<std::vector<std::string>>> VerifyBody(engine::Engine* engine
   Normaliser measure;
   Normaliser surrogate;
   bool ascii = true;
-  for (uint64_t offset = 0; offset < row.body_octets(); offset += kChunk) {
-    Octets data = co_await ReadAt(engine, row.body, offset, kChunk);
+  for (uint64_t offset = 0; offset < row.body_octets(); offset += kReadOctets) {
+    Octets data = co_await ReadAt(engine, row.body, offset, kReadOctets);
     if (!data.ok()) {
       if (!absl::IsDataLoss(data.status()) && !absl::IsNotFound(data.status())) {
         co_return data.status();

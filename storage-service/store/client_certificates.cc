@@ -20,7 +20,7 @@ constexpr size_t kMostOctets = 64 * 1024;  // of one
 constexpr int kSecurityLevel = 2;
 constexpr char kSmtpUtf8Mailbox[] = "1.3.6.1.5.5.7.8.9";
 
-struct Free {
+struct FreeByOpenSsl {
   void operator()(BIO* bio) const { BIO_free(bio); }
   void operator()(X509* certificate) const { X509_free(certificate); }
   void operator()(X509_STORE_CTX* context) const { X509_STORE_CTX_free(context); }
@@ -28,7 +28,7 @@ struct Free {
   void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
 };
 template <typename T>
-using Owned = std::unique_ptr<T, Free>;
+using Owned = std::unique_ptr<T, FreeByOpenSsl>;
 
 // The innermost error, in OpenSSL's words; leaves none behind.
 std::string Reason() {
@@ -41,7 +41,7 @@ absl::Status BadFile(const std::string& path, absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat("client_ca_file ", path, ": ", what));
 }
 
-absl::StatusOr<Owned<X509>> Parse(const std::string& der) {
+absl::StatusOr<Owned<X509>> ParseCertificate(const std::string& der) {
   const auto* at = reinterpret_cast<const unsigned char*>(der.data());
   const unsigned char* const end = at + der.size();
   if (der.size() > kMostOctets) return absl::UnauthenticatedError("a certificate is too large");
@@ -155,11 +155,11 @@ absl::StatusOr<std::vector<std::string>> ClientCertificates::Addresses(
     return absl::UnauthenticatedError(
         absl::StrCat(chain.size(), " certificates; 1 to ", kMostCertificates, " are taken"));
   }
-  absl::StatusOr<Owned<X509>> certificate = Parse(chain.front());
+  absl::StatusOr<Owned<X509>> certificate = ParseCertificate(chain.front());
   if (!certificate.ok()) return certificate.status();
   const Owned<STACK_OF(X509)> others(sk_X509_new_null());
   for (size_t i = 1; i < chain.size(); ++i) {
-    absl::StatusOr<Owned<X509>> other = Parse(chain[i]);
+    absl::StatusOr<Owned<X509>> other = ParseCertificate(chain[i]);
     if (!other.ok()) return other.status();
     sk_X509_push(others.get(), other->release());
   }

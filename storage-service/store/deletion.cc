@@ -17,9 +17,8 @@ namespace restante::store {
 namespace {
 
 constexpr size_t kMostDeletions = 1'000'000;
-constexpr size_t kPageRows = 1024;
 
-absl::Status Invalid(absl::string_view message) {
+absl::Status InvalidUids(absl::string_view message) {
   return MakeError(v1::ERROR_REASON_INVALID_REQUEST, message);
 }
 
@@ -27,11 +26,12 @@ absl::Status CheckRuns(const std::vector<UidRange>& uids, uint32_t uid_next) {
   uint64_t after = 0;
   for (const UidRange& run : uids) {
     if (run.first <= after || run.last < run.first) {
-      return Invalid(absl::StrCat("delete_uids: ", run.first, ":", run.last,
-                                  " is out of order; runs must ascend and not overlap"));
+      return InvalidUids(absl::StrCat("delete_uids: ", run.first, ":", run.last,
+                                      " is out of order; runs must ascend and not overlap"));
     }
     if (run.last >= uid_next) {
-      return Invalid(absl::StrCat("delete_uids: ", run.last, " isn't in the session's list"));
+      return InvalidUids(
+          absl::StrCat("delete_uids: ", run.last, " isn't in the session's list"));
     }
     after = run.last;
   }
@@ -52,8 +52,8 @@ Task<absl::Status> Collect(engine::Engine* engine, MailboxId mailbox,
     for (auto& [uid, row] : scan->rows) {
       if (!row.VisibleAt(modseq)) continue;
       if (count++ == kMostDeletions) {
-        co_return Invalid(absl::StrCat("delete_uids names more than ", kMostDeletions,
-                                       " messages; delete them in several sessions"));
+        co_return InvalidUids(absl::StrCat("delete_uids names more than ", kMostDeletions,
+                                           " messages; delete them in several sessions"));
       }
       visit(uid, std::move(row));
     }
@@ -82,7 +82,7 @@ Task<absl::Status> CheckEnds(engine::Engine* engine, MailboxId mailbox,
         left->begin(), left->end(), uid,
         [](const LeftSince& row, uint32_t wanted) { return row.row.uid < wanted; });
     if (entry == left->end() || entry->row.uid != uid) {
-      co_return Invalid(absl::StrCat("delete_uids: ", uid, " isn't in the session's list"));
+      co_return InvalidUids(absl::StrCat("delete_uids: ", uid, " isn't in the session's list"));
     }
   }
   co_return absl::OkStatus();

@@ -17,7 +17,7 @@
 namespace restante::store {
 namespace {
 
-constexpr size_t kPage = 1000;
+constexpr size_t kDirectoryPage = 1000;
 
 }  // namespace
 
@@ -26,7 +26,8 @@ Task<absl::StatusOr<uint64_t>> Directory::Verify(std::function<void(VerifyFindin
   for (size_t slice = 0; slice < AddressMap::kSlices; ++slice) {
     std::string after;
     for (bool end = false; !end;) {
-      const auto page = co_await addresses_->List(static_cast<uint8_t>(slice), after, kPage);
+      const auto page =
+          co_await addresses_->List(static_cast<uint8_t>(slice), after, kDirectoryPage);
       if (!page.ok()) {
         report({true, absl::StrCat("address slice ", slice),
                 std::string(page.status().message())});
@@ -107,7 +108,7 @@ Task<absl::StatusOr<std::string>> Directory::FlawOf(std::string address, Account
 Task<absl::Status> Directory::VerifyShards(const std::function<void(VerifyFinding)>* report) {
   AccountId after;
   for (;;) {
-    const auto accounts = co_await records_->List(after, kPage);
+    const auto accounts = co_await records_->List(after, kDirectoryPage);
     if (!accounts.ok()) co_return accounts.status();
     if (accounts->empty()) co_return absl::OkStatus();
     for (const AccountId& account : *accounts) {

@@ -25,14 +25,14 @@ constexpr size_t kMostSpaceOctets = 40;
 bool IsSpace(char c) { return c == ' ' || c == '\t'; }
 
 // Stands for itself in the Q encoding, also inside a phrase (RFC 2047, section 5).
-bool IsPlain(char c) {
+bool IsQPlain(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '!' || c == '*' ||
          c == '+' || c == '-' || c == '/';
 }
 
 size_t QOctets(absl::string_view text) {
   size_t octets = 0;
-  for (const char c : text) octets += IsPlain(c) || c == ' ' ? 1 : 3;
+  for (const char c : text) octets += IsQPlain(c) || c == ' ' ? 1 : 3;
   return octets;
 }
 
@@ -44,7 +44,7 @@ std::string QEncode(absl::string_view text) {
   for (const char c : text) {
     if (c == ' ') {
       out.push_back('_');
-    } else if (IsPlain(c)) {
+    } else if (IsQPlain(c)) {
       out.push_back(c);
     } else {
       const auto octet = static_cast<unsigned char>(c);

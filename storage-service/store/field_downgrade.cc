@@ -17,7 +17,7 @@
 namespace restante::store {
 namespace {
 
-constexpr size_t kMostNameOctets = 76;
+constexpr size_t kMostFieldNameOctets = 76;
 
 constexpr absl::string_view kAddressFields[] = {"from",
                                                 "sender",
@@ -162,7 +162,7 @@ std::string DowngradeField(absl::string_view field) {
       colon == absl::string_view::npos
           ? absl::string_view()
           : absl::StripTrailingAsciiWhitespace(field.substr(0, colon));
-  const bool is_field = !name.empty() && name.size() <= kMostNameOctets &&
+  const bool is_field = !name.empty() && name.size() <= kMostFieldNameOctets &&
                         std::all_of(name.begin(), name.end(),
                                     [](unsigned char c) { return absl::ascii_isgraph(c); });
   std::string text;

@@ -7,8 +7,6 @@
 namespace restante::store {
 namespace {
 
-constexpr size_t kPageRows = 1024;
-
 Task<absl::StatusOr<uint32_t>> Lowest(engine::Engine* engine, MailboxId mailbox, uint32_t first,
                                       uint32_t end, const std::vector<UidRange>* gone,
                                       bool visible) {

@@ -14,6 +14,13 @@
 
 namespace restante::store {
 
+// How many rows a walk through a mailbox reads at a time.
+inline constexpr size_t kPageRows = 1024;
+// How many rows a caller gets in one answer: what it asks for, up to kMostRows; kUsualRows
+// where it doesn't say.
+inline constexpr uint32_t kMostRows = 4096;
+inline constexpr uint32_t kUsualRows = 1024;
+
 // As it is on disk, for what works beside the mailbox's owner. Nothing: no such
 // mailbox; one that is being erased has `erasing` set.
 Task<absl::StatusOr<std::optional<Head>>> ReadHead(engine::Engine* engine, MailboxId mailbox);

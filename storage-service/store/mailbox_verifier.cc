@@ -17,7 +17,6 @@ namespace restante::store {
 namespace {
 
 constexpr int kTries = 5;
-constexpr size_t kPageRows = 1024;
 
 // One reading of a mailbox: what it found, to be reported only if it holds good.
 class Reading {

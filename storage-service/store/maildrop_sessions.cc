@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/deletion.h"
+#include "storage-service/store/mailbox_rows.h"
 #include "storage-service/store/policies.h"
 #include "storage-service/store/retrieval.h"
 #include "storage-service/store/session_list.h"
@@ -16,12 +17,6 @@ namespace restante::store {
 namespace {
 
 constexpr uint32_t kMostFirstRows = 64;
-constexpr uint32_t kMostRows = 4096;
-constexpr uint32_t kUsualRows = 1024;
-
-absl::Status LeaseLost(absl::string_view message) {
-  return MakeError(v1::ERROR_REASON_LEASE_LOST, message);
-}
 
 // To a session, a mailbox or account that was erased is a lease that was lost.
 absl::Status ForSession(const absl::Status& status) {

@@ -15,7 +15,7 @@ namespace restante::store {
 namespace {
 
 // Rows in one commit.
-constexpr size_t kBatch = 512;
+constexpr size_t kMoveBatch = 512;
 
 struct Earlier {
   uint64_t number = 0;
@@ -59,7 +59,7 @@ Task<absl::StatusOr<std::vector<uint32_t>>> LiveAmong(engine::Engine* engine, Ma
   std::vector<uint32_t> live;
   uint32_t next = 1;
   while (next != 0) {
-    absl::StatusOr<RowScan> scan = co_await ScanRuns(engine, mailbox, uids, next, kBatch);
+    absl::StatusOr<RowScan> scan = co_await ScanRuns(engine, mailbox, uids, next, kMoveBatch);
     if (!scan.ok()) co_return scan.status();
     for (const auto& [uid, row] : scan->rows) live.push_back(uid);
     next = scan->next_uid;
@@ -142,8 +142,8 @@ Task<absl::StatusOr<uint64_t>> CopyToMove(DeletionTools tools, std::shared_ptr<M
     });
     std::erase_if(rows, [&](const auto& row) { return Contains(copied, row.first); });
   }
-  for (size_t begin = 0; begin < rows.size(); begin += kBatch) {
-    const size_t end = std::min(rows.size(), begin + kBatch);
+  for (size_t begin = 0; begin < rows.size(); begin += kMoveBatch) {
+    const size_t end = std::min(rows.size(), begin + kMoveBatch);
     for (size_t i = begin; i < end; ++i) copied.push_back({rows[i].first, rows[i].first});
     copied = Ordered(std::move(copied));
     std::string record = EncodeMove(number, copied);

@@ -22,7 +22,7 @@
 namespace restante::store {
 namespace {
 
-absl::Status Invalid(absl::string_view message) {
+absl::Status InvalidPassword(absl::string_view message) {
   return MakeError(v1::ERROR_REASON_INVALID_REQUEST, message);
 }
 
@@ -64,13 +64,13 @@ bool IsWhole(absl::string_view hash, const Shape& shape) {
 }
 
 // crypt_data is 32 KiB and holds what the password left in it.
-struct WipeAndFree {
+struct WipeAndDelete {
   void operator()(crypt_data* data) const {
     OPENSSL_cleanse(data, sizeof(*data));
     delete data;
   }
 };
-using CryptData = std::unique_ptr<crypt_data, WipeAndFree>;
+using CryptData = std::unique_ptr<crypt_data, WipeAndDelete>;
 
 // What is given to libcrypt in a password's place.
 std::string Phrase(const std::string& password) {
@@ -115,12 +115,13 @@ class CryptHasher : public PasswordHasher {
 }  // namespace
 
 absl::Status CheckPassword(absl::string_view password) {
-  if (password.empty()) return Invalid("the password is empty");
+  if (password.empty()) return InvalidPassword("the password is empty");
   if (password.size() > kMaxPasswordOctets) {
-    return Invalid(absl::StrCat("the password is longer than ", kMaxPasswordOctets, " octets"));
+    return InvalidPassword(
+        absl::StrCat("the password is longer than ", kMaxPasswordOctets, " octets"));
   }
   if (password.find_first_of(absl::string_view("\0\r\n", 3)) != absl::string_view::npos) {
-    return Invalid("the password contains NUL, CR or LF");
+    return InvalidPassword("the password contains NUL, CR or LF");
   }
   return absl::OkStatus();
 }
@@ -146,27 +147,28 @@ std::vector<std::string> PasswordForms(absl::string_view password) {
 }
 
 absl::Status CheckCryptHash(absl::string_view hash) {
-  if (hash.empty()) return Invalid("the password hash is empty");
+  if (hash.empty()) return InvalidPassword("the password hash is empty");
   if (hash[0] == '!' || hash[0] == '*') {
-    return Invalid(
+    return InvalidPassword(
         "the password hash is locked (it begins with ! or *): no password matches it");
   }
   if (hash[0] == '{') {
-    return Invalid(
+    return InvalidPassword(
         "the password hash has a {SCHEME} prefix: it must be the crypt(5) string alone");
   }
   const std::string text(hash);
   if (hash.size() >= CRYPT_OUTPUT_SIZE || text.find('\0') != std::string::npos) {
-    return Invalid("the password hash is no crypt(5) string");
+    return InvalidPassword("the password hash is no crypt(5) string");
   }
   const int verdict = crypt_checksalt(text.c_str());
   if (verdict == CRYPT_SALT_INVALID || verdict == CRYPT_SALT_METHOD_DISABLED) {
-    return Invalid("the password hash is of a method that this system's libcrypt can't verify");
+    return InvalidPassword(
+        "the password hash is of a method that this system's libcrypt can't verify");
   }
   const Shape& shape = ShapeOf(hash);
   if (!IsWhole(hash, shape)) {
-    return Invalid(absl::StrCat("the password hash isn't a whole ", shape.name,
-                                " hash: a part of it is missing or there is too much"));
+    return InvalidPassword(absl::StrCat("the password hash isn't a whole ", shape.name,
+                                        " hash: a part of it is missing or there is too much"));
   }
   return absl::OkStatus();
 }

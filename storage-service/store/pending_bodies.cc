@@ -10,9 +10,9 @@
 namespace restante::store {
 namespace {
 
-constexpr engine::ShardId kShard{engine::ShardId::Kind::kService, {}};
+constexpr engine::ShardId kPendingShard{engine::ShardId::Kind::kService, {}};
 constexpr char kPrefix = 'p';
-constexpr int kTries = 5;
+constexpr int kCommitTries = 5;
 
 std::string KeyOf(const engine::BodyId& body) {
   return absl::StrCat(absl::string_view(&kPrefix, 1), body.AsOctets());
@@ -22,7 +22,7 @@ std::string KeyOf(const engine::BodyId& body) {
 
 Task<absl::Status> PendingBodies::Start() {
   engine::ScanRequest request;
-  request.shard = kShard;
+  request.shard = kPendingShard;
   request.begin = std::string(1, kPrefix);
   while (true) {
     request.end = std::string(1, kPrefix + 1);
@@ -103,15 +103,15 @@ Task<absl::Status> PendingBodies::Write(const std::vector<Entry>* entries) {
 
   using Answer = absl::StatusOr<engine::Version>;
   Answer answer = absl::InternalError("not tried");
-  for (int attempt = 0; attempt < kTries; ++attempt) {
+  for (int attempt = 0; attempt < kCommitTries; ++attempt) {
     if (!version_) {
       Answer version = co_await Await<Answer>(
-          [&](Done<Answer> done) { engine_->GetVersion(kShard, std::move(done)); });
+          [&](Done<Answer> done) { engine_->GetVersion(kPendingShard, std::move(done)); });
       if (!version.ok()) co_return version.status();
       version_ = *version;
     }
     engine::CommitRequest request;
-    request.shard = kShard;
+    request.shard = kPendingShard;
     request.expected = *version_;
     for (const auto& [key, listed] : last_words) {
       if (listed) {

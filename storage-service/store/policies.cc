@@ -12,7 +12,7 @@ namespace {
 
 constexpr char kAccountPrefix = 'a';
 constexpr char kDomainPrefix = 'd';
-constexpr size_t kPage = 1024;
+constexpr size_t kPoliciesPage = 1024;
 
 // Beside the store's own record, in a shard of its own: others change that one.
 engine::ShardId PoliciesShard() {

@@ -18,15 +18,15 @@ constexpr size_t kLongestName = 255;
 // Beyond it a time in microseconds overflows.
 constexpr absl::Duration kLongestExpiry = absl::Hours(24 * 36'500);
 
-absl::Status Invalid(absl::string_view message) {
+absl::Status InvalidPolicy(absl::string_view message) {
   return MakeError(v1::ERROR_REASON_INVALID_REQUEST, message);
 }
 
 absl::Status CheckDuration(absl::string_view field, std::optional<absl::Duration> value,
                            absl::Duration most, absl::string_view most_in_words) {
   if (!value || (*value >= absl::ZeroDuration() && *value <= most)) return absl::OkStatus();
-  return Invalid(absl::StrCat(field, ": ", absl::FormatDuration(*value),
-                              " is out of range: 0s to ", most_in_words));
+  return InvalidPolicy(absl::StrCat(field, ": ", absl::FormatDuration(*value),
+                                    " is out of range: 0s to ", most_in_words));
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ absl::Status CheckMailboxName(absl::string_view name) {
 absl::Status CheckPolicy(const Pop3Policy& policy) {
   if (!policy.move_to.empty()) {
     absl::Status name = CheckMailboxName(policy.move_to);
-    if (!name.ok()) return Invalid(absl::StrCat("move_to: ", name.message()));
+    if (!name.ok()) return InvalidPolicy(absl::StrCat("move_to: ", name.message()));
   }
   for (const absl::Status& status :
        {CheckDuration("expire_retrieved", policy.expire_retrieved, kLongestExpiry, "100 years"),

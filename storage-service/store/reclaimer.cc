@@ -16,7 +16,7 @@ namespace restante::store {
 namespace {
 
 // What one commit of the reclaimer moves at most.
-constexpr size_t kBatch = 512;
+constexpr size_t kReclaimBatch = 512;
 constexpr size_t kMailboxesInPage = 1024;
 
 }  // namespace
@@ -213,7 +213,7 @@ Task<absl::StatusOr<bool>> Reclaimer::ReclaimBatch(std::shared_ptr<Mailbox> mail
   const absl::Time oldest = clock_->Now() - expunged_grace_;
   const uint64_t reclaimed = mailbox->durable().reclaimed_modseq;
   absl::StatusOr<std::vector<LeftRow>> rows =
-      co_await ScanLeft(engine_, mailbox->id(), kExpungedPrefix, reclaimed, kBatch);
+      co_await ScanLeft(engine_, mailbox->id(), kExpungedPrefix, reclaimed, kReclaimBatch);
   if (!rows.ok()) co_return rows.status();
 
   size_t count = 0;
@@ -243,7 +243,7 @@ Task<absl::StatusOr<bool>> Reclaimer::ReclaimBatch(std::shared_ptr<Mailbox> mail
   }
 
   // Rows of one commit share a MODSEQ and may go in several batches.
-  const bool whole = count == rows->size() ? rows->size() < kBatch
+  const bool whole = count == rows->size() ? rows->size() < kReclaimBatch
                                            : (*rows)[count].modseq > (*rows)[count - 1].modseq;
   const uint64_t done_to = (*rows)[count - 1].modseq - (whole ? 0 : 1);
   Change moved;
@@ -263,7 +263,7 @@ Task<absl::StatusOr<bool>> Reclaimer::ReclaimBatch(std::shared_ptr<Mailbox> mail
   };
   CommitResult result = co_await mailbox->Commit(std::move(plan));
   if (!result.status.ok()) co_return result.status;
-  co_return count == rows->size() && rows->size() == kBatch;
+  co_return count == rows->size() && rows->size() == kReclaimBatch;
 }
 
 Task<absl::Status> Reclaimer::ForgetDeliveryIds(MailboxId mailbox) {

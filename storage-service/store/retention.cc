@@ -21,7 +21,7 @@ namespace {
 
 // Accounts looked at in one turn, and messages expunged in one commit.
 constexpr size_t kAccountsAtATurn = 256;
-constexpr size_t kBatch = 512;
+constexpr size_t kExpiryBatch = 512;
 
 using DueRows = std::map<uint32_t, StoredRow>;
 
@@ -226,7 +226,7 @@ Task<absl::Status> Retention::ExpireMailbox(MailboxId mailbox, Pop3Policy policy
     expunged_(mailbox);
     if (!gone.ok()) co_return gone.status();
     *expunged += *gone;
-    if (*gone < kBatch) break;
+    if (*gone < kExpiryBatch) break;
   }
   co_return absl::OkStatus();
 }
@@ -239,8 +239,8 @@ Task<absl::StatusOr<uint64_t>> Retention::ExpireBatch(std::shared_ptr<Mailbox> m
   const Head head = mailbox->durable();
   const absl::Time now = clock_->Now();
   DueRows due;
-  absl::Status collected =
-      co_await CollectDue(engine_, mailbox->id(), head, std::move(policy), now, kBatch, &due);
+  absl::Status collected = co_await CollectDue(engine_, mailbox->id(), head, std::move(policy),
+                                               now, kExpiryBatch, &due);
   if (!collected.ok()) co_return collected;
   if (due.empty()) co_return 0;
   RowChanges changes;

@@ -12,7 +12,6 @@ namespace restante::store {
 namespace {
 
 // Rows read, and so marked, in one commit.
-constexpr size_t kPageRows = 1024;
 
 }  // namespace
 

@@ -18,7 +18,7 @@ bool MayHaveLeft(const Mailbox& mailbox, const SessionFacts& facts) {
   return mailbox.submitted().last_expunge_modseq > facts.modseq;
 }
 
-bool ByUid(const MaildropRow& a, const MaildropRow& b) { return a.uid < b.uid; }
+bool ComesBefore(const MaildropRow& a, const MaildropRow& b) { return a.uid < b.uid; }
 
 }  // namespace
 
@@ -78,9 +78,10 @@ Task<absl::StatusOr<MaildropRowPage>> ListSession(engine::Engine* engine,
       const auto end = rows.begin() + static_cast<ptrdiff_t>(live);
       MaildropRow row = ListedRow::Of(uid, entry.row.record.row).AsMaildropRow(facts.utf8);
       // Expunged between the two reads: it was seen alive.
-      if (!std::binary_search(rows.begin(), end, row, ByUid)) rows.push_back(std::move(row));
+      if (!std::binary_search(rows.begin(), end, row, ComesBefore))
+        rows.push_back(std::move(row));
     }
-    std::sort(rows.begin(), rows.end(), ByUid);
+    std::sort(rows.begin(), rows.end(), ComesBefore);
   }
 
   MaildropRowPage page;

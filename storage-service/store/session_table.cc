@@ -8,15 +8,15 @@
 namespace restante::store {
 namespace {
 
-absl::Status LeaseLost(absl::string_view message) {
-  return MakeError(v1::ERROR_REASON_LEASE_LOST, message);
-}
-
 absl::Status InUse() {
   return MakeError(v1::ERROR_REASON_IN_USE, "another session holds the maildrop");
 }
 
 }  // namespace
+
+absl::Status LeaseLost(absl::string_view message) {
+  return MakeError(v1::ERROR_REASON_LEASE_LOST, message);
+}
 
 SessionTable::Aftermath::~Aftermath() {
   for (auto& [waiter, answer] : answers) std::move(waiter.done)(std::move(answer));

@@ -23,6 +23,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage-service/async/task.h"
@@ -33,6 +34,9 @@
 #include "storage-service/store/store.h"
 
 namespace restante::store {
+
+// What a session's holder is told once it is over.
+absl::Status LeaseLost(absl::string_view message);
 
 // A session that is open.
 struct Session {

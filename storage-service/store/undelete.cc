@@ -15,9 +15,7 @@
 namespace restante::store {
 namespace {
 
-constexpr size_t kPageRows = 1024;
-
-absl::Status NoSuchMessage(uint32_t uid) {
+absl::Status NotAmongDeleted(uint32_t uid) {
   return MakeError(
       v1::ERROR_REASON_NO_SUCH_MESSAGE,
       absl::StrCat("UID ", uid, " isn't among the deleted messages that can be brought back"));
@@ -164,11 +162,12 @@ Task<absl::StatusOr<std::vector<UndeletedMessage>>> UndeleteRows(
   for (const uint32_t uid : uids) {
     absl::StatusOr<std::optional<LeftRow>> left = co_await FindLeft(engine, mailbox->id(), uid);
     if (!left.ok()) co_return left.status();
-    if (!left->has_value() || (*left)->record.expunged <= oldest) co_return NoSuchMessage(uid);
+    if (!left->has_value() || (*left)->record.expunged <= oldest)
+      co_return NotAmongDeleted(uid);
     holds.emplace_back(bodies, (*left)->record.row.body);
     absl::StatusOr<bool> there = co_await BodyIsThere(engine, (*left)->record.row);
     if (!there.ok()) co_return there.status();
-    if (!*there) co_return NoSuchMessage(uid);
+    if (!*there) co_return NotAmongDeleted(uid);
     back.rows.push_back(**std::move(left));
   }
   std::sort(back.rows.begin(), back.rows.end(),

@@ -10,7 +10,7 @@ using engine::MemoryEngine;
 using testing::IsEmpty;
 
 // A finished hash: the directory then works on the calling thread alone.
-constexpr char kHash[] = "$1$47eYPYqp$cqwU68ZiE5ljqlllj2jh01";
+constexpr char kMd5Hash[] = "$1$47eYPYqp$cqwU68ZiE5ljqlllj2jh01";
 
 class DirectoryCrash : public DirectoryTest,
                        public testing::WithParamInterface<MemoryEngine::InFlight> {
@@ -43,14 +43,14 @@ TEST_P(DirectoryCrash, InACreationLeavesAWholeAccountOrNone) {
   for (size_t commits = 0;; ++commits) {
     SCOPED_TRACE(absl::StrCat("after ", commits, " commits"));
     Open(std::make_unique<MemoryEngine>());
-    if (!CrashAfter(commits, directory_->Create({"user", CryptHash{kHash}, 0}))) {
+    if (!CrashAfter(commits, directory_->Create({"user", CryptHash{kMd5Hash}, 0}))) {
       EXPECT_TRUE(Find("user").ok());
       EXPECT_GE(commits, 3u) << "a mailbox, a shard, an address";
       break;
     }
     EXPECT_THAT(Errors(), IsEmpty());
     if (Find("user").ok()) {
-      EXPECT_EQ((*Find("user"))->password_hash, kHash);
+      EXPECT_EQ((*Find("user"))->password_hash, kMd5Hash);
     } else {
       EXPECT_TRUE(Create("user").ok());
       EXPECT_TRUE(Login("user", "secret").ok());
@@ -82,9 +82,9 @@ TEST_P(DirectoryCrash, InADeletionIsFinishedAtTheNextStart) {
 
 TEST_P(DirectoryCrash, InAChangeLeavesTheOldOrTheNew) {
   ASSERT_TRUE(Create("user").ok());
-  ASSERT_TRUE(CrashAfter(0, directory_->SetPassword("user", CryptHash{kHash})));
+  ASSERT_TRUE(CrashAfter(0, directory_->SetPassword("user", CryptHash{kMd5Hash})));
   const bool durable = GetParam() == MemoryEngine::InFlight::kDurable;
-  EXPECT_EQ((*Find("user"))->password_hash, durable ? kHash : "hash of secret");
+  EXPECT_EQ((*Find("user"))->password_hash, durable ? kMd5Hash : "hash of secret");
   EXPECT_THAT(Findings(), IsEmpty());
 }
 
@@ -94,7 +94,7 @@ TEST_P(DirectoryCrash, InAnImportLeavesOnlyWholeAccounts) {
     Open(std::make_unique<MemoryEngine>());
     std::vector<NewAccount> accounts;
     for (int i = 0; i < 30; ++i)
-      accounts.push_back({absl::StrCat("user", i), CryptHash{kHash}, 0});
+      accounts.push_back({absl::StrCat("user", i), CryptHash{kMd5Hash}, 0});
     CrashAfter(commits, directory_->Import(accounts));
     EXPECT_THAT(Errors(), IsEmpty());
     for (const std::string& address : AllAddresses()) EXPECT_TRUE(Find(address).ok());

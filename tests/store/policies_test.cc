@@ -13,7 +13,7 @@ namespace {
 
 using Deletion = Pop3Policy::Deletion;
 
-constexpr absl::Duration kDay = absl::Hours(24);
+constexpr absl::Duration kPolicyDay = absl::Hours(24);
 
 Pop3Policy ExpireArrived(absl::Duration after) {
   Pop3Policy policy;
@@ -33,7 +33,8 @@ class PoliciesTest : public StoreTest {
     return SyncWait(store().accounts().SetDomainPolicy(domain, change)).status();
   }
   DomainPolicies Domains() {
-    absl::StatusOr<DomainPolicies> domains = SyncWait(store().accounts().ListDomainPolicies(""));
+    absl::StatusOr<DomainPolicies> domains =
+        SyncWait(store().accounts().ListDomainPolicies(""));
     EXPECT_THAT(domains.status(), IsOk());
     return domains.ok() ? *domains : DomainPolicies{};
   }
@@ -65,7 +66,7 @@ TEST_F(PoliciesTest, WithoutAPolicyWhatIsDeletedIsExpungedAndNothingExpires) {
 
 TEST_F(PoliciesTest, FieldsAreInheritedOneByOne) {
   options_.pop3_policy.login_delay = absl::Seconds(7);
-  options_.pop3_policy.expire_arrived = kDay;
+  options_.pop3_policy.expire_arrived = kPolicyDay;
   CreateAccount("anna@example.org");
   Pop3Policy domain;
   domain.deletion = Deletion::kMove;
@@ -73,13 +74,13 @@ TEST_F(PoliciesTest, FieldsAreInheritedOneByOne) {
   ASSERT_THAT(SetDomain("Example.ORG", domain), IsOk());
   Pop3Policy own;
   own.move_to = "Old";
-  own.expire_retrieved = 3 * kDay;
+  own.expire_retrieved = 3 * kPolicyDay;
   SetPolicy("anna@example.org", own);
 
   const Pop3Policy effective = Effective("anna@example.org");
   EXPECT_EQ(effective.deletion, Deletion::kMove);
   EXPECT_EQ(effective.move_to, "Old");
-  EXPECT_EQ(effective.expire_retrieved, 3 * kDay);
+  EXPECT_EQ(effective.expire_retrieved, 3 * kPolicyDay);
   EXPECT_EQ(effective.expire_arrived, absl::ZeroDuration()) << "a zero overrides";
   EXPECT_EQ(effective.login_delay, absl::Seconds(7));
   EXPECT_EQ(Get("anna@example.org").pop3_policy, own);
@@ -87,7 +88,7 @@ TEST_F(PoliciesTest, FieldsAreInheritedOneByOne) {
 
 TEST_F(PoliciesTest, AChangeLeavesTheFieldsAloneThatItDoesNotName) {
   CreateAccount("anna@example.org");
-  Pop3Policy own = ExpireArrived(kDay);
+  Pop3Policy own = ExpireArrived(kPolicyDay);
   own.login_delay = absl::Seconds(5);
   SetPolicy("anna@example.org", own);
   Pop3PolicyChange change;
@@ -97,7 +98,7 @@ TEST_F(PoliciesTest, AChangeLeavesTheFieldsAloneThatItDoesNotName) {
   ASSERT_THAT(Update("anna@example.org", change).status(), IsOk());
   const Pop3Policy now = Get("anna@example.org").pop3_policy;
   EXPECT_EQ(now.deletion, Deletion::kHide);
-  EXPECT_EQ(now.expire_arrived, kDay);
+  EXPECT_EQ(now.expire_arrived, kPolicyDay);
   EXPECT_FALSE(now.login_delay) << "inherited again";
 }
 
@@ -107,7 +108,7 @@ TEST_F(PoliciesTest, WhatIsOutOfRangeIsRefusedAndNamed) {
   delay.login_delay = absl::Hours(25);
   Pop3Policy inbox;
   inbox.move_to = "InBox";
-  for (const Pop3Policy& wrong : {delay, ExpireArrived(-kDay), inbox}) {
+  for (const Pop3Policy& wrong : {delay, ExpireArrived(-kPolicyDay), inbox}) {
     Pop3PolicyChange change{wrong, true, true, true, true, true};
     const absl::Status refused = Update("anna@example.org", change).status();
     EXPECT_THAT(refused, HasReason(v1::ERROR_REASON_INVALID_REQUEST));
@@ -119,12 +120,12 @@ TEST_F(PoliciesTest, WhatIsOutOfRangeIsRefusedAndNamed) {
 }
 
 TEST_F(PoliciesTest, DomainsAreListedUntilTheirPolicyIsTakenAway) {
-  ASSERT_THAT(SetDomain("b.example", ExpireArrived(kDay)), IsOk());
-  ASSERT_THAT(SetDomain("a.example", ExpireArrived(2 * kDay)), IsOk());
+  ASSERT_THAT(SetDomain("b.example", ExpireArrived(kPolicyDay)), IsOk());
+  ASSERT_THAT(SetDomain("a.example", ExpireArrived(2 * kPolicyDay)), IsOk());
   DomainPolicies domains = Domains();
   ASSERT_EQ(domains.domains.size(), 2u);
   EXPECT_EQ(domains.domains[0].domain, "a.example");
-  EXPECT_EQ(domains.domains[1].policy, ExpireArrived(kDay));
+  EXPECT_EQ(domains.domains[1].policy, ExpireArrived(kPolicyDay));
   EXPECT_EQ(domains.service_policy, DefaultPop3Policy());
   ASSERT_THAT(SetDomain("a.example", {}), IsOk());
   Crash();
@@ -132,10 +133,10 @@ TEST_F(PoliciesTest, DomainsAreListedUntilTheirPolicyIsTakenAway) {
 }
 
 TEST_F(PoliciesTest, TheStrictestOfAllIsAnnounced) {
-  options_.pop3_policy.expire_arrived = 30 * kDay;
+  options_.pop3_policy.expire_arrived = 30 * kPolicyDay;
   CreateAccount("anna@example.org");
   CreateAccount("bert@example.org");
-  Pop3Policy own = ExpireArrived(10 * kDay + absl::Hours(23));
+  Pop3Policy own = ExpireArrived(10 * kPolicyDay + absl::Hours(23));
   own.login_delay = absl::Milliseconds(1500);
   SetPolicy("anna@example.org", own);
   const Pop3Announcement strict = Announced();
@@ -144,7 +145,7 @@ TEST_F(PoliciesTest, TheStrictestOfAllIsAnnounced) {
   EXPECT_EQ(strict.login_delay_seconds, 2u);
   EXPECT_TRUE(strict.login_delay_differs);
 
-  ASSERT_THAT(SetDomain("elsewhere.example", ExpireArrived(5 * kDay)), IsOk());
+  ASSERT_THAT(SetDomain("elsewhere.example", ExpireArrived(5 * kPolicyDay)), IsOk());
   EXPECT_EQ(Announced().expire_days, 5u) << "an account may be made there any time";
   ASSERT_THAT(SetDomain("elsewhere.example", {}), IsOk());
   EXPECT_EQ(Announced(), strict);
@@ -155,8 +156,8 @@ TEST_F(PoliciesTest, TheStrictestOfAllIsAnnounced) {
 TEST_F(PoliciesTest, ASessionIsToldItsOwn) {
   CreateAccount("anna@example.org");
   CreateAccount("bert@example.org");
-  Pop3Policy own = ExpireArrived(3 * kDay);
-  own.expire_retrieved = 2 * kDay;
+  Pop3Policy own = ExpireArrived(3 * kPolicyDay);
+  own.expire_retrieved = 2 * kPolicyDay;
   SetPolicy("anna@example.org", own);
   const Pop3Announcement anna = Session("anna@example.org").announcement;
   EXPECT_EQ(anna.expire_days, 2u);
@@ -169,17 +170,17 @@ TEST_F(PoliciesTest, FrontEndsAreToldWhenItChanges) {
   std::vector<std::optional<uint32_t>> told;
   const LeaseId lease = store().maildrops().BeginLease(
       [&](const Pop3Announcement& announcement) { told.push_back(announcement.expire_days); });
-  SetPolicy("anna@example.org", ExpireArrived(kDay));
-  SetPolicy("anna@example.org", ExpireArrived(kDay));
+  SetPolicy("anna@example.org", ExpireArrived(kPolicyDay));
+  SetPolicy("anna@example.org", ExpireArrived(kPolicyDay));
   SetPolicy("anna@example.org", {});
   store().maildrops().EndLease(lease);
-  SetPolicy("anna@example.org", ExpireArrived(kDay));
+  SetPolicy("anna@example.org", ExpireArrived(kPolicyDay));
   EXPECT_THAT(told, testing::ElementsAre(std::nullopt, 1u, std::nullopt));
 }
 
 TEST_F(PoliciesTest, ADeletedAccountCountsNoMore) {
   CreateAccount("anna@example.org");
-  SetPolicy("anna@example.org", ExpireArrived(kDay));
+  SetPolicy("anna@example.org", ExpireArrived(kPolicyDay));
   ASSERT_THAT(SyncWait(store().accounts().Delete("anna@example.org")), IsOk());
   EXPECT_EQ(Announced(), Pop3Announcement());
   Crash();
@@ -188,7 +189,7 @@ TEST_F(PoliciesTest, ADeletedAccountCountsNoMore) {
 
 TEST_F(PoliciesTest, AnAccountIsMadeWithNothingOfTheOneBefore) {
   CreateAccount("anna@example.org");
-  SetPolicy("anna@example.org", ExpireArrived(kDay));
+  SetPolicy("anna@example.org", ExpireArrived(kPolicyDay));
   ASSERT_THAT(SyncWait(store().accounts().Delete("anna@example.org")), IsOk());
   CreateAccount("anna@example.org");
   EXPECT_TRUE(Get("anna@example.org").pop3_policy.empty());
@@ -203,18 +204,18 @@ TEST_P(PolicyCrashTest, TheAnnouncementIsWhatTheAccountSays) {
     Open();
     CreateAccount("anna@example.org");
     CreateAccount("bert@example.org");
-    SetPolicy("anna@example.org", ExpireArrived(9 * kDay));
+    SetPolicy("anna@example.org", ExpireArrived(9 * kPolicyDay));
     engine().HoldCommits();
     AccountChange change;
     change.pop3_policy =
-        Pop3PolicyChange{ExpireArrived(2 * kDay), true, true, true, true, true};
+        Pop3PolicyChange{ExpireArrived(2 * kPolicyDay), true, true, true, true, true};
     Started<absl::StatusOr<AccountInfo>> update(
         store().accounts().Update("anna@example.org", change));
     for (int i = 0; i < GetParam(); ++i) engine().ReleaseCommits(1);
     Crash(in_flight);
     const Pop3Policy own = Get("anna@example.org").pop3_policy;
-    EXPECT_TRUE(own == ExpireArrived(9 * kDay) || own == ExpireArrived(2 * kDay));
-    EXPECT_EQ(Announced().expire_days, own == ExpireArrived(2 * kDay) ? 2u : 9u);
+    EXPECT_TRUE(own == ExpireArrived(9 * kPolicyDay) || own == ExpireArrived(2 * kPolicyDay));
+    EXPECT_EQ(Announced().expire_days, own == ExpireArrived(2 * kPolicyDay) ? 2u : 9u);
     // And nothing of it comes back.
     SetPolicy("anna@example.org", {});
     EXPECT_EQ(Announced(), Pop3Announcement());

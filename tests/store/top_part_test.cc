@@ -7,7 +7,7 @@
 namespace restante::store {
 namespace {
 
-constexpr char kHeader[] = "Subject: x\r\nFrom: y\r\n\r\n";
+constexpr char kTopHeader[] = "Subject: x\r\nFrom: y\r\n\r\n";
 
 std::string Top(const std::string& message, uint64_t header_octets, uint64_t lines,
                 size_t piece) {
@@ -21,7 +21,7 @@ std::string Top(const std::string& message, uint64_t header_octets, uint64_t lin
 }
 
 TEST(TopPart, IsTheHeaderTheBlankLineAndSomeLinesWhateverThePieces) {
-  const std::string header = kHeader;
+  const std::string header = kTopHeader;
   const std::string message = header + "one\r\n\r\nthree\r\n";
   for (size_t piece = 1; piece <= message.size(); ++piece) {
     EXPECT_EQ(Top(message, header.size(), 0, piece), header);
@@ -32,7 +32,7 @@ TEST(TopPart, IsTheHeaderTheBlankLineAndSomeLinesWhateverThePieces) {
 }
 
 TEST(TopPart, OfMoreLinesThanThereAreIsTheWholeMessage) {
-  const std::string message = std::string(kHeader) + "one\r\n";
+  const std::string message = std::string(kTopHeader) + "one\r\n";
   EXPECT_EQ(Top(message, message.size() - 5, 1'000'000'000'000, 7), message);
 }
 
@@ -43,7 +43,7 @@ TEST(TopPart, OfAHeaderOnlyMessageIsTheMessage) {
 }
 
 TEST(TopPart, DoesNotCountHeaderLines) {
-  const std::string header = kHeader;
+  const std::string header = kTopHeader;
   EXPECT_EQ(Top(header + "a\r\nb\r\n", header.size(), 1, 100), header + "a\r\n");
 }
 
