@@ -95,6 +95,8 @@ build_preset() {
     cat "$log" >&2
     die "cmake failed to configure build/$preset (its messages are above)"
   fi
+  # A miss then costs no run of the preprocessor beside the compiler's own.
+  export CCACHE_DEPEND=1
   say "building build/$preset"
   local targets=()
   if (($# > 0)); then targets=(--target "$@"); fi

@@ -4,7 +4,6 @@ passwords in the clear, commands injected before TLS, and anything of our inside
 
 import re
 import ssl
-import statistics
 import subprocess
 import time
 
@@ -56,14 +55,15 @@ class Guarded(harness.StackTest):
 
     def test_unknown_user_and_wrong_password_look_alike_in_time(self):
         wrong, unknown = [], []
-        for _ in range(5):
+        for _ in range(8):
             wrong.append(self.refusal(USER, "wrong")[1])
             unknown.append(self.refusal("nobody@example.org", "wrong")[1])
         for seconds in wrong + unknown:
             self.assertGreaterEqual(seconds, DELAY * 0.95)
-        difference = abs(statistics.median(wrong) - statistics.median(unknown))
-        print("Medians: %.1f ms for a wrong password, %.1f ms for an unknown user" % (
-            statistics.median(wrong) * 1000, statistics.median(unknown) * 1000))
+        # What else the machine does only adds time, so the shortest tell most.
+        difference = abs(min(wrong) - min(unknown))
+        print("At least %.1f ms for a wrong password, %.1f ms for an unknown user" % (
+            min(wrong) * 1000, min(unknown) * 1000))
         self.assertLess(difference, 0.1 * harness.PATIENCE)
 
     def test_a_right_password_of_a_disabled_account_is_refused(self):
