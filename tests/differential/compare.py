@@ -26,7 +26,7 @@ class Difference:
     logged_in: bool
     ours: Reply
     theirs: Reply
-    # What Dovecot has refused in this session before.
+    # How many lines in a row Dovecot refused directly before this one.
     refused: int
 
     @property
@@ -92,14 +92,15 @@ def run(script, ours, theirs):
     outcome = Outcome()
     uidls = Uidls(), Uidls()
     for number, session in enumerate(script.sessions):
-        pair = play(ours.address, session), play(theirs.address, session)
+        pair = (play(ours.address, session),
+                play(theirs.address, session, reset_loses_replies=True))
         logged_in = False
+        refused = 0
         for index, line in enumerate(session.lines):
             replies = [p[index] if index < len(p) else Reply(b"missing") for p in pair]
             outcome.commands += 1
             meanings = [meaning(line, reply, u) for reply, u in zip(replies, uidls)]
             if meanings[0] != meanings[1]:
-                refused = sum(reply.status == b"-ERR" for reply in pair[1][:index])
                 difference = Difference(line, number, logged_in, *replies, refused)
                 rule = rules.explain(difference)
                 if rule is None:
@@ -110,6 +111,7 @@ def run(script, ours, theirs):
                     return outcome
             if any(r.status in (b"closed", b"missing", b"nothing") for r in replies):
                 break
+            refused = refused + 1 if replies[1].status == b"-ERR" else 0
             keyword = line.partition(b" ")[0].upper()
             if not logged_in and replies[0].status == b"+OK" and keyword not in (
                     b"USER", b"CAPA", b"UTF8", b"LANG", b"NOOP", b"QUIT"):

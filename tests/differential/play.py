@@ -40,12 +40,14 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._input = b""
         self._at = 0
+        # Whether the server ended the connection with a reset.
+        self.was_reset = False
 
     def send(self, octets):
         try:
             self._socket.sendall(octets)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # what was answered before can still be read
+            self.was_reset = True  # what was answered before can still be read
 
     def _line(self):
         """None when the connection is over."""
@@ -60,6 +62,7 @@ class Connection:
             try:
                 more = self._socket.recv(1 << 16)
             except ConnectionResetError:
+                self.was_reset = True
                 more = b""
             if not more:
                 return None
@@ -97,24 +100,36 @@ class Connection:
         self._socket.close()
 
 
-def play(address, session):
-    """One reply for each line, as far as they came."""
-    replies = _play(address, session)
+def play(address, session, reset_loses_replies=False):
+    """One reply for each line, as far as they came.
+
+    A server that closes while some of its input is unread sends a reset in place of what
+    it has written and the kernel still holds, and how much that is depends on nothing but
+    time. Dovecot writes under TCP_CORK, so it loses all replies to the segment that it
+    read last. `reset_loses_replies`: such a session is played again with each line behind
+    the reply to the one before, where no input is ever unread at the end. Nothing but QUIT
+    changes a maildrop, and a session that was reset hasn't come to it.
+    """
     # A connection that was dropped a moment ago may still hold the maildrop.
     deadline = time.monotonic() + TIMEOUT
-    while any(reply.code == b"IN-USE" for reply in replies) and time.monotonic() < deadline:
-        time.sleep(0.02)
-        replies = _play(address, session)
-    return replies
+    while True:
+        replies, was_reset = _play(address, session)
+        if was_reset and reset_loses_replies and not session.in_turn:
+            session = dataclasses.replace(session, in_turn=True)
+        elif all(r.code != b"IN-USE" for r in replies) or time.monotonic() > deadline:
+            return replies
+        else:
+            time.sleep(0.02)
 
 
 def _play(address, session):
+    """The replies, and whether the server ended the connection with a reset."""
     replies = []
     connection = Connection(address)
     try:
         greeting = connection.reply(b"")
         if greeting.status != b"+OK":
-            return [greeting]
+            return [greeting], connection.was_reset
         if session.in_turn:
             for line in session.lines:
                 _send(connection, line + b"\r\n", session.segments)
@@ -127,9 +142,9 @@ def _play(address, session):
                 replies.append(connection.reply(line))
                 if replies[-1].status == b"closed":
                     break
-        return replies
+        return replies, connection.was_reset
     except TimeoutError:
-        return replies + [Reply(b"nothing")]
+        return replies + [Reply(b"nothing")], connection.was_reset
     finally:
         connection.close(session.end == "reset")
 

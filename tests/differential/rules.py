@@ -134,7 +134,13 @@ def empty_message(d):
     return d.ours.body == b"" and d.theirs.body == b"\r\n"
 
 
-@rule("Dovecot closes after 20 bad commands in all; Restante after 100 in a row",
+# Dovecot's bad commands: the one that is too many is refused like those before it, and then
+# "Too many bad commands" stands where the next line has its reply.
+TOO_MANY = 21
+
+
+@rule("Dovecot takes 20 bad commands in a row, and closes after the next; Restante takes 100",
       "RFC 1939 has no limit", "both", ends=True)
 def many_bad_commands(d):
-    return d.theirs.status in (b"closed", b"missing") and d.refused >= 19
+    return ((d.refused == TOO_MANY and d.theirs.text == b"Too many bad commands.") or
+            (d.refused == TOO_MANY + 1 and d.theirs.status == b"closed"))
