@@ -75,6 +75,33 @@ install_packages() {
   fi
 }
 
+# unpack_packages GROUP...: lays their files out in build/unpacked/PACKAGE, without what
+# they depend on, where they aren't yet.
+unpack_packages() {
+  local wanted package
+  mapfile -t wanted < <(awk -v groups=" $* " '!/^#/ && index(groups, " " $1 " ") {print $2}' \
+    .dev/packages)
+  mkdir -p build/unpacked
+  for package in "${wanted[@]}"; do
+    if [[ -d build/unpacked/$package ]]; then continue; fi
+    say "unpacking $package"
+    (
+      fetched=$(mktemp -d "$root/build/unpacked/fetched.XXXXXX")
+      trap 'rm -rf "$fetched"' EXIT
+      cd "$fetched"
+      apt-get download "$package" || { as_root apt-get update && apt-get download "$package"; }
+      dpkg -x ./*.deb files
+      mv files "../$package"
+    ) >&2 || die "$package couldn't be fetched and unpacked (messages are above)"
+  done
+}
+
+# What the tests need.
+test_packages() {
+  install_packages build test
+  unpack_packages unpacked
+}
+
 # As many compilers at once as there are processors, and 1.5 GB of memory for each.
 build_jobs() {
   local memory

@@ -2,6 +2,6 @@
 verb_help "Usage: ./dev test [CTEST ARGUMENTS]
 Such as ./dev test -R pop3d. Tests use ports that the kernel chooses, on loopback, and
 temporary directories." "$@"
-install_packages build test
+test_packages
 build_preset release
 ctest --preset release "$@"

@@ -128,12 +128,15 @@ class Dovecot:
         os.mkdir(path)
         os.chown(path, *self._owner)
 
+    def maildir(self, account):
+        return os.path.join(self.dir, "mail", account)
+
     def deliver(self, number, message, accounts):
         """Message `number` of each account; numbers give the order. One file for all,
         as Dovecot never writes to it."""
         first = None
         for account in accounts:
-            maildir = os.path.join(self.dir, "mail", account)
+            maildir = self.maildir(account)
             if not os.path.exists(maildir):
                 for path in (maildir, maildir + "/new", maildir + "/cur", maildir + "/tmp"):
                     self._make_directory(path)

@@ -327,6 +327,14 @@ def run_ctl(arguments, stdin="", timeout=60, environment=None):
     return done.returncode, done.stdout, done.stderr
 
 
+def unpacked(package):
+    """The directory with the files of a package that isn't installed (.dev/packages)."""
+    path = os.path.join(SOURCE_DIR, "build", "unpacked", package)
+    if not os.path.isdir(path):
+        raise RuntimeError("%s isn't there: ./dev test unpacks it" % path)
+    return path
+
+
 def make_certificate(directory):
     """A self-signed certificate for localhost and 127.0.0.1."""
     certificate = os.path.join(directory, "certificate.pem")

@@ -4,17 +4,15 @@ maildrop. A function answers the messages in order, as the client stored them.
 Not every client keeps every octet it was given: fetchmail and getmail parse a
 message and write it anew. `keeps(message)` is what the client stores where that can
 be said in a line, and None where it can't; tests then look at the wire with a Tap
-(wiretap.py), which shows what any client was given.
+(wiretap.py), which shows what any client was given. mutt is in mutt_client.py, and
+Evolution's engine in evolution.py.
 """
 
 import os
 import poplib
-import pty
 import re
-import select
 import ssl
 import subprocess
-import time
 
 from harness import PATIENCE, die_with_parent
 
@@ -25,14 +23,17 @@ poplib._MAXLINE = 64 << 20
 
 
 class Account:
-    """Where a client is to fetch: a maildrop and a way to it."""
+    """Where a client is to fetch: a maildrop and a way to it. `tls`: from the start;
+    `stls`: by STLS, and nothing without it; `mechanism`: of SASL, for AUTH."""
 
-    def __init__(self, address, user, password, tls, certificate):
+    def __init__(self, address, user, password, tls, certificate, stls=False, mechanism=""):
         self.host, self.port = address
         self.user = user
         self.password = password
         self.tls = tls
         self.certificate = certificate
+        self.stls = stls
+        self.mechanism = mechanism
 
 
 def run(command, directory, exit_codes=(0,), **environment):
@@ -54,9 +55,12 @@ def write(directory, name, text):
 # curl -------------------------------------------------------------------------
 
 
-def curl(account, directory, count):
+def curl(account, directory, count, options=()):
     """One curl for all messages, over one connection."""
-    run(["curl", "--silent", "--show-error", "--fail-early",
+    options = [*options, "--ssl-reqd"] if account.stls else [*options]
+    if account.mechanism:
+        options += ["--login-options", "AUTH=" + account.mechanism]
+    run(["curl", "--silent", "--show-error", "--fail-early", *options,
          "--cacert", account.certificate,
          "--user", "%s:%s" % (account.user, account.password),
          "--output", os.path.join(directory, "#1.eml"),
@@ -108,7 +112,7 @@ user %s
 password %s
 auth user
 tls %s
-tls_starttls off
+tls_starttls %s
 %s
 keep %s
 only_new on
@@ -118,8 +122,8 @@ received_header off
 pipelining on
 timeout 60
 """ % (account.host, account.port, account.user, account.password,
-       "on" if account.tls else "off",
-       "tls_trust_file " + account.certificate if account.tls else "tls_trust_file",
+       "on" if account.tls or account.stls else "off", "on" if account.stls else "off",
+       "tls_trust_file " + (account.certificate if account.tls or account.stls else ""),
        "on" if keep else "off", directory, script))
 
 
@@ -158,6 +162,12 @@ def fetchmail(account, directory, count=None, keep=True, fetch_all=True):
     os.chmod(script, 0o700)
     # fetchmail compares the name that it connects to with the certificate's CN alone.
     host = "localhost"
+    if account.tls:
+        tls = "ssl sslcertck sslcertfile " + account.certificate
+    elif account.stls:
+        tls = "sslproto 'TLS1.2+' sslcertck sslcertfile " + account.certificate
+    else:
+        tls = "sslproto ''"
     configuration = write(directory, "fetchmailrc", """
 set no bouncemail
 set no softbounce
@@ -169,8 +179,7 @@ poll %s service %d protocol pop3 uidl timeout 60 bad-header accept
   no rewrite pass8bits no stripcr no forcecr no mimedecode
   %s
   mda "%s"
-""" % (host, account.port, account.user, account.password,
-       "ssl sslcertck sslcertfile " + account.certificate if account.tls else "sslproto ''",
+""" % (host, account.port, account.user, account.password, tls,
        "keep" if keep else "no keep", "fetchall" if fetch_all else "no fetchall", script))
     run(["fetchmail", "--silent", "--nodetach", "--nosyslog", "--fetchmailrc", configuration,
          "--idfile", os.path.join(directory, "ids"),
@@ -235,97 +244,6 @@ verbose = 0
 getmail.keeps = lambda message: None
 # A longer line is an error to getmail.
 getmail.longest_line = 1 << 20
-
-# mutt -----------------------------------------------------------------------------
-
-MUTT_CONFIGURATION = """
-set folder = %(directory)s
-set spoolfile = %(directory)s/spool
-set record = ""
-set mbox_type = mbox
-set pop_user = "%(user)s"
-set pop_pass = "%(password)s"
-set pop_checkinterval = 0
-set ssl_starttls = no
-set ssl_force_tls = no
-set certificate_file = %(certificate)s
-set ssl_ca_certificates_file = %(certificate)s
-set header_cache = %(directory)s/headers/
-set message_cachedir = %(directory)s/bodies/
-set confirmappend = no
-set confirmcreate = no
-set delete = yes
-set quit = yes
-set move = no
-set wait_key = no
-set beep = no
-set sleep_time = 0
-set sort = mailbox-order
-"""
-
-
-def mutt(account, directory, count=None, keep=True):
-    """Opens the maildrop as a folder, as mutt shows it, and copies all of it to a file;
-    it fetches a message only if its caches, by unique-id, have none of that name.
-    Answers what the folder has, which may have been fetched by an earlier call. (It
-    stops at a message without any octet, so it isn't for odd mail.)"""
-    for name in ("headers", "bodies"):
-        os.makedirs(os.path.join(directory, name), exist_ok=True)
-    copy = os.path.join(directory, "copy")
-    if os.path.exists(copy):
-        os.unlink(copy)
-    configuration = write(directory, "muttrc", MUTT_CONFIGURATION % {
-        "directory": directory, "user": account.user, "password": account.password,
-        "certificate": account.certificate})
-    keys = "<tag-pattern>~A<enter><tag-prefix><copy-message>%s<enter>" % copy
-    if not keep:
-        keys += "<untag-pattern>~A<enter><delete-pattern>~A<enter>"
-    host = "localhost" if account.tls else account.host
-    on_terminal(["mutt", "-n", "-F", configuration, "-e", 'push "%s<quit>"' % keys,
-                 "-f", "pop%s://%s:%d/" % ("s" if account.tls else "", host, account.port)],
-                directory)
-    with open(copy, "rb") as file:
-        messages = re.split(rb"(?m)^From \S.*\n", file.read())[1:]
-    for number, message in enumerate(messages, 1):
-        with open(os.path.join(directory, "%d.eml" % number), "wb") as file:
-            file.write(message)
-    return messages
-
-
-# mutt adds Status and Content-Length fields, quotes "From " and writes LF for CRLF.
-mutt.keeps = lambda message: None
-
-
-def on_terminal(command, directory):
-    """Runs a program that wants a terminal until it ends by itself."""
-    ours, theirs = pty.openpty()
-    try:
-        process = subprocess.Popen(
-            command, cwd=directory, stdin=theirs, stdout=theirs, stderr=theirs,
-            start_new_session=True, preexec_fn=die_with_parent,
-            env=dict(os.environ, HOME=directory, TERM="vt100", LINES="25", COLUMNS="80"))
-    finally:
-        os.close(theirs)
-    screen = b""
-    deadline = time.monotonic() + TIMEOUT
-    try:
-        while time.monotonic() < deadline:
-            if not select.select([ours], [], [], 1)[0]:
-                continue
-            try:
-                screen = (screen + os.read(ours, 65536))[-4000:]
-            except OSError:  # nobody has the other side any more
-                break
-        process.wait(max(0, deadline - time.monotonic()) + 1)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        raise AssertionError("%s doesn't end:\n%s" % (command[0], screen)) from None
-    finally:
-        os.close(ours)
-    assert process.returncode == 0, "%s: exit code %d\n%s" % (
-        command[0], process.returncode, screen)
-
 
 ALL = (curl, python_poplib, mpop, fetchmail, getmail)
 

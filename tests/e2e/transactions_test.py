@@ -8,6 +8,7 @@ import tempfile
 import zlib
 
 import harness
+import mutt_client
 import real_clients
 from clients import Lmtp, Pop3
 from harness import eventually
@@ -257,7 +258,7 @@ class LeaveOnServer(harness.StackTest):
         self.check(real_clients.mpop)
 
     def test_mutt_fetches_no_message_twice(self):
-        self.check(real_clients.mutt)
+        self.check(mutt_client.mutt)
 
     def test_fetchmail_deletes_what_it_fetched(self):
         self.check_deleting(real_clients.fetchmail, keep=False)
@@ -270,7 +271,7 @@ class LeaveOnServer(harness.StackTest):
 
     def test_mutt_deletes_what_it_was_told_to(self):
         self.deliver(4)
-        self.assertEqual(self.poll(real_clients.mutt, keep=False), 4)
+        self.assertEqual(self.poll(mutt_client.mutt, keep=False), 4)
         self.assertEqual(self.fetched(), [1, 2, 3, 4])
         self.assertEqual(self.left(), 0)
 

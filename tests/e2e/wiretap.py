@@ -33,6 +33,10 @@ class Tap:
         self._listener.close()
         self._stopped.close()
 
+    def lead_to(self, server):
+        """Later connections go to another server, as after a migration."""
+        self._server = server
+
     def retrieved(self):
         """All messages that clients were given, in order: pairs of number and octets,
         unstuffed. Call it after the client has ended."""
