@@ -10,13 +10,12 @@ of another server at the same time, since the machine may have other things to d
 
 import gc
 import itertools
-import resource
-import select
+import os
 import socket
-import struct
 import time
 
 import harness
+from attacks import Attack, Pace, allow_open_files, drop_all, reset, tcp_memory
 from clients import Lmtp, Pop3
 from latency import Prober
 
@@ -26,6 +25,8 @@ PROBED = "probe@example.org"
 SHARE = 8 if harness.SANITIZER else 1
 VICTIMS = 450 // SHARE
 CONNECTIONS = 10000 // SHARE
+# What each side of them has open besides.
+OTHER_FILES = 1000
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -55,10 +56,7 @@ class Hostile(harness.StackTest):
 
     @classmethod
     def setUpClass(cls):
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = most if most != resource.RLIM_INFINITY else 1 << 20
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65536), most))
-        cls.connections = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1000)
+        allow_open_files(CONNECTIONS + OTHER_FILES)
         super().setUpClass()
         # Each test has its own: a client that is gone keeps its maildrop for a while.
         cls.next_victim = itertools.count()
@@ -125,17 +123,26 @@ class Hostile(harness.StackTest):
         if not harness.SANITIZER:  # whose own memory is no measure
             self.assertLessEqual(each, limit, what)
 
-    def expect_others_served(self, what, during=None):
-        """What the attack does to the server, it does in each attempt."""
+    def expect_others_served(self, what, *attack):
+        """What the attack does to the server it does for as long as others are measured, in
+        each attempt: connections that stand, or the steps of an Attack."""
         for _ in range(ATTEMPTS):
-            during = during or self.prober.measure()
-            print("%s: %s" % (what, describe(during)))
+            with Attack(*attack) as running:
+                during = self.prober.measure()
+            done = ", steps done: %d" % running.done() if attack else ""
+            print("%s: %s%s" % (what, describe(during), done))
             usual = max(self.before[0][1], during[1][1])
             if during[0][1] <= SLOWER * usual + SLACK_MS or harness.SANITIZER:
                 return
-            during = None
         self.fail("%s, others' sessions take too long: nobody else: %s" % (
             what, describe(self.before)))
+
+    def expect_connections(self, count):
+        """So many are open, at the server's side too, and each has got its greeting."""
+        self.assertEqual(len(self.open), count)
+        for connection in self.open:
+            self.assertTrue(connection.recv(100).startswith(b"+OK"))
+        self.assertGreaterEqual(len(os.listdir("/proc/%d/fd" % self.stack.pop3d.pid)), count)
 
     # Clients ----------------------------------------------------------------------
 
@@ -174,11 +181,29 @@ class Hostile(harness.StackTest):
     # Tests ------------------------------------------------------------------------
 
     def test_connections_that_say_nothing(self):
-        first, second, count = self.lots(self.connections, self.connect)
+        first, second, count = self.lots(CONNECTIONS, self.connect)
         self.expect_octets_each("silent connections", first, second, count, SILENT_OCTETS)
-        self.expect_others_served("with %d silent connections" % self.connections)
-        for connection in self.open[::100]:
-            self.assertTrue(connection.recv(100).startswith(b"+OK"))
+        self.expect_others_served("with %d silent connections" % CONNECTIONS)
+        self.expect_connections(CONNECTIONS)
+
+    def test_a_storm_of_connections(self):
+        """As many, 2,000 a second, then all are reset as fast, and again."""
+        def storm():
+            pace = Pace(40)
+            connections = []
+            for _ in range(CONNECTIONS // 50):
+                pace.wait()
+                connections += [socket.create_connection(self.stack.pop3, 60 * harness.PATIENCE)
+                                for _ in range(50)]
+            for number, connection in enumerate(connections):
+                if number % 50 == 0:
+                    pace.wait()
+                reset(connection)
+        storm()
+        before = self.resting_rss()
+        self.expect_others_served("in a storm of %d connections" % CONNECTIONS, storm)
+        if not harness.SANITIZER:
+            self.assertLessEqual(self.resting_rss() - before, CONNECTIONS * SILENT_OCTETS)
 
     def test_connections_that_say_nothing_over_tls(self):
         def begin():
@@ -229,19 +254,19 @@ class Hostile(harness.StackTest):
             reader.sendall(b"RETR 1\r\n")
             self.assertEqual(reader.recv(1), b"+")
         before = self.resting_rss()
-        dialogue = b"CAPA\r\nUSER nobody\r\nNOOP\r\n" * 50
-        self.prober.begin()
-        for octet in dialogue:
-            begin = time.monotonic()
+        dialogue = itertools.cycle(b"CAPA\r\nUSER nobody\r\nNOOP\r\n")
+
+        pace = Pace(20)
+
+        def one_octet():
+            pace.wait()
+            octet = bytes([next(dialogue)])
             for talker in talkers:
-                talker.send(bytes([octet]))
+                talker.send(octet)
             for reader in readers:
-                reader.recv(1)
-            pause = max(0, begin + 0.05 - time.monotonic())
-            if select.select([self.prober], [], [], pause)[0]:
-                break
-        self.expect_others_served("with %d clients of one octet at a time" % (200 // SHARE),
-                                  self.prober.result())
+                self.assertEqual(len(reader.recv(1)), 1)
+        self.expect_others_served(
+            "with %d clients of one octet at a time" % (200 // SHARE), one_octet)
         if not harness.SANITIZER:
             self.assertLessEqual(self.rss() - before, (200 // SHARE) * SESSION_OCTETS)
 
@@ -256,27 +281,40 @@ class Hostile(harness.StackTest):
         self.expect_others_served("with %d half-open sessions" % (400 // SHARE))
 
     def test_lines_of_100_mb(self):
-        before = self.resting_rss()
+        """Five at a time, which come as a network of a gigabit a second brings them."""
         line = b"x" * MIB
+        most = 0
+
+        def send_line(beginning, connection):
+            nonlocal most
+            pace = Pace(25)
+            connection.sendall(beginning)
+            for _ in range(100):
+                pace.wait()
+                connection.sendall(line)
+                most = max(most, self.rss())
+            connection.sendall(b"\r\nCAPA\r\nQUIT\r\n")
+            replies = connection.makefile("rb").read().split(b"\r\n")
+            if replies[0].startswith(b"+OK Restante"):
+                del replies[0]
+            self.assertTrue(replies[0].startswith(b"-ERR "), replies)
+            self.assertTrue(replies[1].startswith(b"+OK"), "CAPA after the line")
+            self.assertTrue(replies[-2].startswith(b"+OK"), "QUIT")
+            self.open.remove(connection)
+            connection.close()
+
         # Before login and after; AUTH, which may be long; a user name; one with NULs.
         beginnings = [b"", b"AUTH PLAIN ", b"USER ", b"\0\0\0"]
-        connections = [self.connect() for _ in beginnings] + [self.log_in()]
-        peak = 0
-        for number, connection in enumerate(connections):
-            connection.sendall((beginnings + [b"RETR "])[number])
-            for _ in range(100):
-                connection.sendall(line)
-                peak = max(peak, self.rss())
-            connection.sendall(b"\r\nCAPA\r\n")
-            replies = connection.makefile("rb")
-            if number < len(beginnings):
-                self.assertTrue(replies.readline().startswith(b"+OK"))
-            self.assertTrue(replies.readline().startswith(b"-ERR "))
-            self.assertTrue(replies.readline().startswith(b"+OK"), "CAPA after the line")
-            replies.close()
-        print("lines of 100 MB: %.1f KiB more" % ((peak - before) / KIB))
+        attack = [lambda b=b: send_line(b, self.connect()) for b in beginnings]
+        attack += [lambda: send_line(b"RETR ", self.log_in())]
+        with Attack(*attack):
+            pass  # once
+        before = self.resting_rss()
+        most = before
+        self.expect_others_served("with %d lines of 100 MB at a time" % len(attack), *attack)
+        print("lines of 100 MB: %.1f KiB more" % ((most - before) / KIB))
         if not harness.SANITIZER:
-            self.assertLessEqual(peak - before, len(connections) * 3 * SESSION_OCTETS)
+            self.assertLessEqual(most - before, len(attack) * 3 * SESSION_OCTETS)
 
     def test_long_sasl_responses_that_never_end(self):
         def begin():
@@ -289,25 +327,6 @@ class Hostile(harness.StackTest):
 
 def describe(figures):
     return "median %.1f ms, p99 %.1f ms (elsewhere %.1f, %.1f)" % (figures[0] + figures[1])
-
-
-def drop_all(connection):
-    """Nothing that comes for this connection is seen any more, by a filter of one
-    instruction: return 0 (linux/filter.h)."""
-    SO_ATTACH_FILTER = 26
-    # The kernel reads a sock_fprog: the count, and a pointer to the instructions.
-    import ctypes
-    program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
-    connection.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER,
-                          struct.pack("HxxxxxxP", 1, ctypes.addressof(program)))
-
-
-def tcp_memory():
-    with open("/proc/net/sockstat") as file:
-        for line in file:
-            if line.startswith("TCP:"):
-                return int(line.split()[-1]) * resource.getpagesize()
-    raise AssertionError("no TCP line")
 
 
 if __name__ == "__main__":

@@ -35,11 +35,9 @@ class Prober:
         except EOFError:
             pass
 
-    def begin(self, rounds=5, sessions=100):
-        self._pipe.send((rounds, sessions))
-
-    def result(self):
+    def measure(self, rounds=5, sessions=100):
         """(median, p99) in milliseconds, of the server and of the other one."""
+        self._pipe.send((rounds, sessions))
         rounds = self._pipe.recv()
         figures = []
         for which in range(2):
@@ -48,14 +46,6 @@ class Prober:
             figures.append((1000 * statistics.median(sum(times, [])),
                             1000 * statistics.median(p99s)))
         return figures
-
-    def measure(self, rounds=5, sessions=100):
-        self.begin(rounds, sessions)
-        return self.result()
-
-    def fileno(self):
-        """For select: readable once there is a result."""
-        return self._pipe.fileno()
 
     def stop(self):
         self._pipe.close()
