@@ -1,6 +1,6 @@
 """Mail from other servers: the same UIDLs, dates, flags and octets; and deleted mail
-brought back. Dovecot is asked itself what UIDLs it gives; of Courier and Cyrus there
-are files in their formats.
+brought back. Dovecot and Courier are asked themselves what UIDLs they give; of Cyrus, and
+of older versions of Courier, there are files in their formats.
 """
 
 import os
@@ -10,6 +10,7 @@ import subprocess
 import unittest
 
 import harness
+import old_servers
 from clients import Pop3
 
 DOVECOT_POP3 = "/usr/lib/dovecot/pop3"
@@ -130,6 +131,24 @@ class ImportTest(harness.StackTest):
         self.assertIn("from-elsewhere", theirs)
         self.run_import("dovecot")
         self.assertEqual(sorted(self.uidls()), sorted(theirs))
+
+    def test_uidls_are_those_that_courier_gave(self):
+        self.maildir.fill(12)
+        first = dict(old_servers.courier_mail(self.dir))
+        self.assertEqual(len(first), 12)
+        # Later some are gone and others have come, with names before theirs.
+        for name in sorted(os.listdir(os.path.join(self.maildir.path, "cur")))[::5]:
+            os.unlink(os.path.join(self.maildir.path, "cur", name))
+        for i in range(3):
+            self.maildir.write("new/%d.M%dP1.host" % (1500000000 + i, i),
+                               b"Subject: new %d\n\n.\n" % i)
+        theirs = dict(old_servers.courier_mail(self.dir))
+        self.assertEqual((len(first.keys() & theirs.keys()), len(theirs)), (9, 12))
+        out = self.run_import("courier")[1]
+        self.assertEqual(out, "Imported 12 of 12 messages.\n")
+        with Pop3(self.stack.pop3).log_in(self.address, "tulip") as pop3:
+            self.assertEqual(dict(zip(pop3.uidls(), pop3.retr_all(12), strict=True)), theirs)
+            pop3.quit()
 
     def test_dates_flags_and_octets_are_kept(self):
         self.maildir.fill(3)
