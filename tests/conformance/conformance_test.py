@@ -3,6 +3,7 @@ may be left out.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,26 @@ class Conformance(unittest.TestCase):
         suite = xml.etree.ElementTree.parse(junit).getroot()
         self.assertEqual(len(suite), int(suite.get("tests")))
         self.assertEqual(len(suite.findall("testcase/skipped")), 1)
+
+    def test_ours_and_dovecot_are_printed_side_by_side(self):
+        done = subprocess.run(
+            [sys.executable, "-B", os.path.join(dialogue.FOLDER, "compare.py"),
+             "--against", "dovecot", "rfc1939/5-retr/first", "rfc1939/5-retr/message-is-a-dot",
+             "rfc1939/5-retr/retr-sends-the-message", "rfc6856/2-utf8/utf8-twice"],
+            capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^case +rule +restante +dovecot *$")
+        rows = dict(re.findall(r"(?m)^(rfc\S+) +(?:must|ours) +(\S+ +\S+) *$", done.stdout))
+        # What Dovecot is known for shows, what it has right too, and what it hasn't at all.
+        self.assertEqual({case: outcomes.split() for case, outcomes in rows.items()}, {
+            "rfc1939/5-retr/first-octet-is-a-dot": ["ok", "FAILED"],
+            "rfc1939/5-retr/first-line-is-a-dot": ["ok", "FAILED"],
+            "rfc1939/5-retr/first-line-is-two-dots": ["ok", "FAILED"],
+            "rfc1939/5-retr/message-is-a-dot": ["ok", "FAILED"],
+            "rfc1939/5-retr/retr-sends-the-message": ["ok", "ok"],
+            "rfc6856/2-utf8/utf8-twice": ["ok", "skipped"]})
+        self.assertRegex(done.stdout, r"(?m)^restante +0 of 5 ")
+        self.assertRegex(done.stdout, r"(?m)^dovecot +4 of 5 ")
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ class Transactions(harness.StackTest):
         pop3 = self.log_in()
         pop3.ok("DELE 1")
         self.assertEqual(self.stack.pop3d.stop(), 0)
-        pop3.rest()
+        self.assertEqual(pop3.rest(), b"-ERR [SYS/TEMP] The server is shutting down.\r\n")
         self.stack.pop3d.start()
         self.assertEqual(self.numbers(), [1, 2, 3, 4, 5])
 
