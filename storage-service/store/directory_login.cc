@@ -62,6 +62,7 @@ Task<absl::StatusOr<Directory::Entry>> Directory::VerifyPassword(std::string add
 }
 
 Task<absl::StatusOr<Directory::Entry>> Directory::FindForLogin(std::string address) {
+  if (HasProhibited(address)) co_return Entry();
   const absl::StatusOr<std::string> prepared = SaslPrep("address", address);
   std::vector<std::string> forms = {address};
   if (prepared.ok() && *prepared != address) forms.push_back(*prepared);

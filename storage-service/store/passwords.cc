@@ -139,6 +139,7 @@ absl::StatusOr<std::string> PreparePassword(absl::string_view password) {
 
 std::vector<std::string> PasswordForms(absl::string_view password) {
   std::vector<std::string> forms;
+  if (HasProhibited(password)) return forms;
   absl::StatusOr<std::string> prepared = PreparePassword(password);
   const bool same = prepared.ok() && *prepared == password;
   if (prepared.ok()) forms.push_back(*std::move(prepared));

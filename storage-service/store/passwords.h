@@ -23,8 +23,9 @@ absl::Status CheckPassword(absl::string_view password);
 absl::StatusOr<std::string> PreparePassword(absl::string_view password);
 
 // What a password given at a login is compared as, in this order: prepared, and as it
-// was typed if that differs or can't be prepared, for a hash that was made elsewhere.
-// One or two; the same for every account. Only of what CheckPassword accepts.
+// was typed if that differs or can't be prepared, for a hash that was made elsewhere;
+// not at all if it has a character that SASLprep prohibits, whoever made the hash. None
+// to two; the same for every account. Only of what CheckPassword accepts.
 std::vector<std::string> PasswordForms(absl::string_view password);
 
 // Is this a whole crypt(5) string of a method that this libcrypt verifies? A

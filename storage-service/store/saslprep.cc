@@ -88,4 +88,14 @@ absl::StatusOr<std::string> SaslPrep(absl::string_view what, absl::string_view t
   }
 }
 
+bool HasProhibited(absl::string_view text) {
+  if (std::all_of(text.begin(), text.end(), absl::ascii_isprint)) return false;
+  if (u8_check(reinterpret_cast<const uint8_t*>(text.data()), text.size()) != nullptr ||
+      text.find('\0') != absl::string_view::npos) {
+    return true;
+  }
+  std::unique_ptr<char, WipeAndFree> ignored;
+  return Prepare(std::string(text), &ignored) == STRINGPREP_CONTAINS_PROHIBITED;
+}
+
 }  // namespace restante::store

@@ -20,4 +20,8 @@ namespace restante::store {
 // the text in that message. Pure.
 absl::StatusOr<std::string> SaslPrep(absl::string_view what, absl::string_view text);
 
+// Whether the text has a character that SASLprep prohibits (RFC 4013, section 2.3), or
+// isn't UTF-8: no login is with such a name or password (RFC 6856, section 2.2). Pure.
+bool HasProhibited(absl::string_view text);
+
 }  // namespace restante::store

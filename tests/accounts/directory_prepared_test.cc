@@ -1,4 +1,7 @@
 // Passwords and addresses that can be typed in more than one way.
+#include <string>
+#include <utility>
+
 #include "tests/accounts/directory_fixture.h"
 
 namespace restante::store {
@@ -39,8 +42,9 @@ TEST_F(DirectoryPrepared, AHashOfThePasswordAsItWasTypedMatchesToo) {
 
 TEST_F(DirectoryPrepared, AnUnknownUserCostsAsMuchAsAWrongPassword) {
   ASSERT_TRUE(Create("user@example.org", "secret").ok());
-  for (const char* password : {kComposed, kDecomposed, "a\x07", "plain"}) {
-    const int expense = password == kDecomposed ? 2 : 1;
+  const std::pair<const char*, int> expenses[] = {
+      {kComposed, 1}, {kDecomposed, 2}, {"a\x07", 0}, {"plain", 1}};
+  for (const auto& [password, expense] : expenses) {
     EXPECT_EQ(Expense("user@example.org", password), expense) << password;
     EXPECT_EQ(Expense("nobody@example.org", password), expense) << password;
     EXPECT_EQ(Expense("no address", password), expense) << password;
@@ -55,6 +59,22 @@ TEST_F(DirectoryPrepared, WhatSaslPrepProhibitsCanNotBeSetAndOnlyFailsAtALogin) 
   EXPECT_EQ(LoginReason("user@example.org", "a\x07"), v1::ERROR_REASON_BAD_CREDENTIALS);
   EXPECT_EQ(ReasonOf(SyncWait(directory_->SetPassword("user@example.org", Password{"a\x07"}))),
             v1::ERROR_REASON_INVALID_REQUEST);
+}
+
+TEST_F(DirectoryPrepared, AHashFromElsewhereOfWhatSaslPrepProhibitsNeverMatches) {
+  Open(std::make_unique<engine::MemoryEngine>());
+  const std::string hash = *NewCryptHasher()->Hash("tulip\uFFF9");
+  directory_ = std::make_unique<Directory>(engine_.get(), mailboxes_.get(), &sealer_, &clock_,
+                                           options_, NewCryptHasher());
+  ASSERT_TRUE(SyncWait(directory_->Start()).ok());
+  NewAccount account{"user@example.org", CryptHash{hash}, 0};
+  ASSERT_TRUE(SyncWait(directory_->Create(account)).ok());
+  EXPECT_EQ(LoginReason("user@example.org", "tulip\uFFF9"), v1::ERROR_REASON_BAD_CREDENTIALS);
+}
+
+TEST_F(DirectoryPrepared, NobodyLogsInByANameThatSaslPrepProhibits) {
+  ASSERT_TRUE(Create("us\uE000er@example.org", "secret").ok());
+  EXPECT_EQ(LoginReason("us\uE000er@example.org", "secret"), v1::ERROR_REASON_BAD_CREDENTIALS);
 }
 
 TEST_F(DirectoryPrepared, AnImportNamesThePasswordThatCanNotBePrepared) {

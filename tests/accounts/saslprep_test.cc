@@ -12,6 +12,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 std::string Prepared(absl::string_view text) {
   absl::StatusOr<std::string> prepared = SaslPrep("password", text);
@@ -61,7 +62,14 @@ TEST(PasswordForms, AreThePreparedOneAndTheOneThatWasTyped) {
   EXPECT_THAT(PasswordForms("secret"), ElementsAre("secret"));
   EXPECT_THAT(PasswordForms("p\u00E1ss"), ElementsAre("p\u00E1ss"));
   EXPECT_THAT(PasswordForms("pa\u0301ss"), ElementsAre("p\u00E1ss", "pa\u0301ss"));
-  EXPECT_THAT(PasswordForms("a\x07"), ElementsAre("a\x07"));
+  // Which can't be prepared for its directions of writing.
+  EXPECT_THAT(PasswordForms("\u0627\x31"), ElementsAre("\u0627\x31"));
+}
+
+TEST(PasswordForms, AreNoneWithACharacterThatIsProhibited) {
+  for (const char* password : {"a\x07", "tulip\uFFF9", "\uE000", "\u0627\uE000\x31"}) {
+    EXPECT_THAT(PasswordForms(password), IsEmpty()) << password;
+  }
 }
 
 }  // namespace
