@@ -33,7 +33,7 @@ void AppendCapabilities(const Settings& settings, const CapabilityState& state,
                         std::string* out) {
   AppendOk(TextIn(state.language, Text::kCapabilities), out);
   if (state.stls || On(Fault::kCapaListsStlsUnderTls)) out->append("STLS\r\n");
-  // RFC 2449, section 6.3, and RFC 5034, section 6.
+  // RFC 2449, section 6.2, and RFC 5034, sections 3 and 4.
   if (state.passwords && !(state.logged_in && On(Fault::kCapaDiffersByState))) {
     out->append("USER\r\n");
   }

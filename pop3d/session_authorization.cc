@@ -18,7 +18,7 @@ namespace {
 // Rows that the answer to a login brings along; most maildrops have fewer.
 constexpr uint32_t kFirstRows = 64;
 
-// The client is told to ask for another password (RFC 3206, section 4).
+// The client is told to ask for another password (RFC 3206, section 5).
 bool IsWrongCredentials(const absl::Status& status) {
   return ReplyFor(status).pop3_code == kAuthCode;
 }

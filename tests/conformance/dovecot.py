@@ -136,7 +136,7 @@ class Dovecot(servers.Server):
                 count = PLAIN_ACCOUNTS if kind == "plain" else OTHER_ACCOUNTS
                 users = [(name or kind + "%d@example.org") % i for i in range(count)]
                 self._accounts[kind] = [(user, password) for user in users]
-                secret = base64.b64encode(password.encode()).decode()
+                secret = base64.b64encode(os.fsencode(password)).decode()
                 file.writelines("%s:{PLAIN.B64}%s::::::\n" % (user, secret) for user in users)
 
     def _answers(self):

@@ -21,6 +21,10 @@ KINDS = {
     "long": (None, "p" * 200),
     "utf8-password": (None, "tulipán Ω"),
     "utf8": ("büro%d@example.org", PASSWORD),
+    # What no login may be with (RFC 6856, 2.2), though the account has it.
+    "prohibited": (None, "tulip\ufff9"),
+    "prohibited-name": ("pro\ue000%d@example.org", PASSWORD),
+    "no-utf8": (None, "\udcff\udcfe"),  # two octets, as os.fsencode has them
 }
 
 # What a short run leaves out.

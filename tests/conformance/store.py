@@ -1,8 +1,9 @@
 """Our storage service and LMTP server: accounts, and messages for them."""
 
 import collections
-import crypt
+import ctypes
 import itertools
+import os
 import tempfile
 import threading
 
@@ -27,6 +28,15 @@ POLICIES = {
 }
 
 
+libcrypt = ctypes.CDLL("libcrypt.so.1")
+libcrypt.crypt.restype = ctypes.c_char_p
+
+
+def hash_of(password):
+    """Of any octets, which Python's crypt doesn't take."""
+    return libcrypt.crypt(os.fsencode(password), b"$5$rounds=1000$garden").decode()
+
+
 class Store:
     def __init__(self):
         self.authority = Authority()
@@ -48,7 +58,7 @@ class Store:
         made = []
         for kind, count in kinds.items():
             name, password = {**KINDS, **POLICY_KINDS}[kind]
-            secret = "{CRYPT}" + crypt.crypt(password, "$5$rounds=1000$garden")
+            secret = "{CRYPT}" + hash_of(password)
             for _ in range(count):
                 user = (name or "c%d@example.org") % next(self._numbers)
                 made.append((kind, user, password, secret))

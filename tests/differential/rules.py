@@ -105,7 +105,7 @@ def first_dot(d):
 
 
 @rule("What is no response of PLAIN at all, or no mechanism, says nothing about a password: "
-      "Dovecot answers [AUTH]", "RFC 3206, 4: a problem with the user's credentials", "Restante")
+      "Dovecot answers [AUTH]", "RFC 3206, 5: a problem with the user's credentials", "Restante")
 def syntax_of_auth(d):
     return (not d.logged_in and statuses(d) == (b"-ERR", b"-ERR") and
             (d.ours.code, d.theirs.code) == (b"", b"AUTH") and
