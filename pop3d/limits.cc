@@ -72,6 +72,7 @@ AddressTable::Key AddressTable::KeyOf(const asio::ip::address& address) {
 
 std::optional<Limit> AddressTable::Enter(const asio::ip::address& address, TimePoint now,
                                          Ticket* ticket) {
+  *ticket = Ticket();
   if (limits_.connections == 0 && limits_.new_connections_per_minute == 0) return {};
   if (AnyContains(limits_.exempt, address)) return {};
   const Key key = KeyOf(address);
@@ -118,6 +119,7 @@ size_t AddressTable::entries() {
 }
 
 bool UserTable::Enter(absl::string_view user, Ticket* ticket) {
+  *ticket = Ticket();
   if (most_ == 0) return true;
   // Seeded anew in each process, so nobody can choose names that collide.
   const size_t hash = absl::HashOf(absl::AsciiStrToLower(user));

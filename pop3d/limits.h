@@ -106,7 +106,8 @@ class AddressTable {
   AddressTable(const AddressLimits& limits, size_t most_entries)
       : limits_(limits), most_entries_(most_entries) {}
 
-  // Nothing and a ticket, or the limit that forbids the connection.
+  // Nothing and a ticket, or the limit that forbids the connection. What the ticket stood
+  // for before leaves first.
   std::optional<Limit> Enter(const asio::ip::address& address, TimePoint now, Ticket* ticket)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -134,7 +135,7 @@ class AddressTable {
 // Sessions by the name of their user, in any case. Names are kept as hashes.
 class UserTable {
  public:
-  // A session that is counted until this goes.
+  // A session that is counted until this goes, or is to stand for another.
   class Ticket {
    public:
     Ticket() = default;

@@ -129,6 +129,29 @@ TEST(UserTableTest, CountsTheSessionsOfANameInAnyCase) {
   EXPECT_TRUE(table.Enter("user@example.org", &first));
 }
 
+TEST(UserTableTest, WhatATicketStoodForBeforeLeavesFirst) {
+  UserTable table(1);
+  UserTable::Ticket one;
+  UserTable::Ticket other;
+  EXPECT_TRUE(table.Enter("ada", &one));
+  EXPECT_TRUE(table.Enter("ada", &one));
+  EXPECT_TRUE(table.Enter("bruno", &one));
+  EXPECT_TRUE(table.Enter("ada", &other));
+  EXPECT_FALSE(table.Enter("bruno", &other));
+}
+
+TEST_F(AddressTableTest, WhatATicketStoodForBeforeLeavesFirst) {
+  AddressLimits limits;
+  limits.connections = 1;
+  Make(limits);
+  AddressTable::Ticket one;
+  EXPECT_FALSE(table_->Enter(Address("192.0.2.1"), now_, &one).has_value());
+  EXPECT_FALSE(table_->Enter(Address("192.0.2.1"), now_, &one).has_value());
+  EXPECT_FALSE(table_->Enter(Address("192.0.2.2"), now_, &one).has_value());
+  EXPECT_TRUE(Enter("192.0.2.1"));
+  EXPECT_FALSE(Enter("192.0.2.2"));
+}
+
 TEST(UserTableTest, SetsNoLimitForZero) {
   UserTable table(0);
   std::vector<UserTable::Ticket> tickets(100);
