@@ -1,10 +1,10 @@
-# fuzz the parsers, and a live front-end (arguments: seconds for each, target)
+# fuzz the parsers, and live front-ends (arguments: seconds for each, target)
 verb_help "Usage: ./dev fuzz [SECONDS [TARGET]]
 Runs each target of tests/fuzz for SECONDS (default: 60), or TARGET alone, under
-AddressSanitizer and UndefinedBehaviorSanitizer; then sends nonsense to a live front-end
-for as long (target: session), whose programs are of build/asan if that is built and of
-build/release otherwise. What is found is in build/fuzz/found/; inputs that reach new
-code are kept in build/fuzz/corpus/." "$@"
+AddressSanitizer and UndefinedBehaviorSanitizer; then sends nonsense to live front-ends
+for as long (target: session), whose programs are built with both as well, in build/asan.
+What is found is in build/fuzz/found/; inputs that reach new code are kept
+in build/fuzz/corpus/." "$@"
 seconds=${1:-60} only=${2:-}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || die "SECONDS: '$seconds' isn't a number of seconds"
 install_packages build test fuzz
@@ -41,11 +41,9 @@ target_names() {
 }
 
 fuzz_sessions() {
-  local preset=release sanitize=
-  if [[ -x build/asan/bin/restante-pop3d ]]; then preset=asan sanitize=address,undefined; fi
-  build_preset "$preset" restante-storage restante-pop3d restante-lmtpd restantectl
-  say "fuzz: sessions, programs of build/$preset, $seconds s"
-  RESTANTE_BIN=$root/build/$preset/bin RESTANTE_SANITIZE=$sanitize \
+  build_preset asan restante-storage restante-pop3d restante-lmtpd restantectl
+  say "fuzz: sessions, $seconds s"
+  RESTANTE_BIN=$root/build/asan/bin RESTANTE_SANITIZE=address,undefined \
     "$python" -B tests/fuzz/session_fuzz.py "$seconds"
 }
 

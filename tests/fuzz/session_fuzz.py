@@ -1,7 +1,7 @@
 """Random segments to a live front-end: mutated dialogues, noise, halves of TLS hellos,
 huge lines, STLS in the middle of things, resets. Afterwards the server serves a
 session as before, has lost no mail that nobody deleted, has logged no error, and its
-memory and its descriptors are what they were.
+memory and its descriptors are what they were. ground.py has what it is sent to.
 
 With the programs of a sanitizer build (RESTANTE_BIN, RESTANTE_SANITIZE) its findings
 fail the test. SECONDS and SEED may be given as arguments; a seed repeats what each
@@ -16,23 +16,20 @@ import struct
 import sys
 import threading
 import time
+import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-
-import harness  # noqa: E402
-from clients import Lmtp, Pop3  # noqa: E402
+import ground  # first: it knows the way to the others
+import harness
+from clients import Lmtp, Pop3
+from ground import BALANCER, PASSWORD, USERS, descriptors, memory
 
 SECONDS = 120 if os.environ.get("RESTANTE_LONG") else 8
 SEED = None
-CLIENTS = 8
-PASSWORD = "tulip"
+CLIENTS = 12
 WATCHED = "watched@example.org"
-USERS = ["fuzz%02d@example.org" % i for i in range(CLIENTS)]
 MAIL = [b"Subject: %d\r\n\r\n" % n + b".dots\r\n..\r\n.\r\n" * n + b"x" * (1 << n) + b"\r\n"
         for n in range(18)]
 MEMORY = 96 << 20
-# From there connections come with a PROXY header.
-BALANCER = "127.0.0.2"
 
 VALID = (
     b"USER %s\r\nPASS %s\r\nSTAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nQUIT\r\n",
@@ -40,6 +37,7 @@ VALID = (
     b"USER %s\r\nPASS %s\r\n" + b"".join(b"RETR %d\r\nTOP %d 1\r\n" % (n, n) for n in range(1, 19)),
     b"user %s\r\npass %s\r\nDELE 1\r\nRETR 18\r\nRSET\r\nNOOP\r\nRETR 17\r\nLIST 3\r\n",
     b"UTF8\r\nLANG\r\nLANG it\r\nUSER %s\r\nPASS %s\r\nUTF8\r\nDELE 2\r\nUIDL 2\r\nTOP 4 99999\r\n",
+    b"AUTH EXTERNAL =\r\nUSER %s\r\nPASS %s\r\nDELE 3\r\nRETR 2\r\nQUIT\r\n",
     b"AUTH\r\nAUTH PLAIN =\r\n=\r\nAPOP a b\r\nSTLS\r\nUSER %s\r\nPASS %s\r\nSTAT\r\n",
 )
 WORDS = (b"RETR ", b"TOP ", b"DELE ", b"STLS\r\n", b"\r\n", b"\n", b"\r", b"\0", b".", b"\r\n.\r\n",
@@ -50,10 +48,11 @@ WORDS = (b"RETR ", b"TOP ", b"DELE ", b"STLS\r\n", b"\r\n", b"\n", b"\r", b"\0",
 class Client(threading.Thread):
     """Speaks nonsense until the time is over."""
 
-    def __init__(self, stack, number, seed, end):
+    def __init__(self, around, number, seed, end):
         super().__init__(daemon=True)
-        self._stack = stack
-        self._user = USERS[number].encode()
+        self._ground = around
+        self._front_end = None  # which one it speaks to, and as whom: each time another
+        self._user = b""
         self._chance = random.Random("%d/%d" % (seed, number))
         self._end = end
         self.connections = 0
@@ -65,6 +64,8 @@ class Client(threading.Thread):
         try:
             while time.monotonic() < self._end:
                 self.connections += 1
+                self._front_end = self._chance.choice(self._ground.front_ends)
+                self._user = self._chance.choice(USERS).encode()
                 try:
                     self._chance.choice(ways)()
                 except (OSError, ssl.SSLError):
@@ -102,12 +103,21 @@ class Client(threading.Thread):
     def hello_octets(self):
         """The first flight of a TLS client."""
         out = ssl.MemoryBIO()
-        client = client_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost")
+        client = self.context().wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost")
         try:
             client.do_handshake()
         except ssl.SSLWantReadError:
             pass
         return out.read()
+
+    def context(self):
+        """Of a client that trusts anybody, and now and then shows who it is."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if self._chance.random() < 0.3:
+            context.load_cert_chain(*self._ground.certificate)
+        return context
 
     def connect(self, address=None, receive_buffer=None, source=None):
         connection = socket.socket()
@@ -116,7 +126,7 @@ class Client(threading.Thread):
         connection.settimeout(5 * harness.PATIENCE)
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        connection.connect(address or self._stack.pop3)
+        connection.connect(address or self._front_end.pop3)
         return connection
 
     def send(self, connection, octets):
@@ -162,7 +172,7 @@ class Client(threading.Thread):
             self.end(connection)
 
     def noise(self):
-        address = self._chance.choice((self._stack.pop3, self._stack.pop3s))
+        address = self._chance.choice((self._front_end.pop3, self._front_end.pop3s))
         connection = self.connect(address)
         try:
             self.send(connection, self._chance.randbytes(self._chance.choice((1, 100, 5000))))
@@ -175,7 +185,7 @@ class Client(threading.Thread):
             hello = hello[:self._chance.randrange(len(hello))]
         else:
             hello = self.mutated(hello)
-        connection = self.connect(self._chance.choice((self._stack.pop3, self._stack.pop3s)))
+        connection = self.connect(self._chance.choice((self._front_end.pop3, self._front_end.pop3s)))
         try:
             self.send(connection, hello)
         finally:
@@ -204,13 +214,13 @@ class Client(threading.Thread):
             self.end(connection)
 
     def over_tls(self):
-        with self._stack_tls() as connection:
+        with self._tls() as connection:
             connection.sendall(self.mutated(self.valid()))
             self.take(connection, 0.005)
 
-    def _stack_tls(self):
+    def _tls(self):
         if self._chance.random() < 0.5:
-            return client_context().wrap_socket(self.connect(self._stack.pop3s))
+            return self.context().wrap_socket(self.connect(self._front_end.pop3s))
         connection = self.connect()
         try:
             connection.sendall(b"STLS\r\n")
@@ -220,7 +230,7 @@ class Client(threading.Thread):
                 if not more:
                     raise ConnectionResetError
                 replies += more
-            return client_context().wrap_socket(connection)
+            return self.context().wrap_socket(connection)
         except (OSError, ssl.SSLError):
             connection.close()
             raise
@@ -234,10 +244,10 @@ class Client(threading.Thread):
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + addresses,
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x11" + addresses + b"\x04\0\x02ab",
             b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"))
-        address = self._chance.choice((self._stack.pop3, self._stack.pop3s))
+        address = self._chance.choice((self._front_end.pop3, self._front_end.pop3s))
         connection = self.connect(address, source=BALANCER)
         try:
-            behind = self.valid() if address == self._stack.pop3 else self.hello_octets()
+            behind = self.valid() if address == self._front_end.pop3 else self.hello_octets()
             if self._chance.random() < 0.5:
                 header = self.mutated(header)
             self.send(connection, header + self.mutated(behind))
@@ -255,41 +265,38 @@ class Client(threading.Thread):
             self.end(connection)
 
 
-def client_context():
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-class SessionFuzz(harness.StackTest):
-    configs = {"pop3d": {"proxy": {"networks": [BALANCER + "/32"]}}}
-
-    def test_nonsense_does_no_harm(self):
-        self.stack.import_accounts(USERS + [WATCHED], PASSWORD)
-        with Lmtp(self.stack.lmtp) as lmtp:
+class SessionFuzz(unittest.TestCase):
+    def setUp(self):
+        self.ground = ground.Ground()
+        self.addCleanup(self.ground.stop)
+        self.ground.start([WATCHED])
+        with Lmtp(self.ground.stack.lmtp) as lmtp:
             lmtp.lhlo()
             for message in MAIL:
                 for code, text in lmtp.deliver(message, USERS + [WATCHED]):
                     self.assertEqual(code, 250, text)
-        self.expect_all_mail(WATCHED)
-        descriptors, memory = self.descriptors(), self.memory()
+
+    def test_nonsense_does_no_harm(self):
+        self.expect_all_mail()
+        before = [(descriptors(server), memory(server)) for server in self.ground.front_ends]
         self.speak()
-        harness.eventually(lambda: self.descriptors() <= descriptors + 2, 30 * harness.PATIENCE,
-                           "as few descriptors as before")
-        print("memory: %.1f MiB, then %.1f MiB" % (memory / 2**20, self.memory() / 2**20))
-        if not harness.SANITIZER:
-            self.assertLess(self.memory(), memory + MEMORY)
-        self.expect_all_mail(WATCHED)
-        errors = [line for server in self.stack.servers() for line in server.log().splitlines()
+        for server, (files, octets) in zip(self.ground.front_ends, before):
+            harness.eventually(lambda: descriptors(server) <= files + 2, 30 * harness.PATIENCE,
+                               "as few descriptors as before")
+            print("memory: %.1f MiB, then %.1f MiB" % (octets / 2**20, memory(server) / 2**20))
+            if not harness.SANITIZER:
+                self.assertLess(memory(server), octets + MEMORY)
+        self.expect_all_mail()
+        errors = [line for server in self.ground.servers() for line in server.log().splitlines()
                   if ": Error: " in line or ": Fatal: " in line]
         self.assertEqual(errors, [])
+        self.expect_sound_store()
 
     def speak(self):
         seed = SEED if SEED is not None else random.randrange(1 << 32)
         print("seed %d" % seed)
         end = time.monotonic() + SECONDS
-        clients = [Client(self.stack, number, seed, end) for number in range(CLIENTS)]
+        clients = [Client(self.ground, number, seed, end) for number in range(CLIENTS)]
         for client in clients:
             client.start()
         for client in clients:
@@ -297,23 +304,20 @@ class SessionFuzz(harness.StackTest):
             self.assertFalse(client.is_alive(), "a client hangs")
             self.assertIsNone(client.failure)
         print("%d connections" % sum(client.connections for client in clients))
-        self.assertTrue(self.stack.pop3d.running(), "the front-end has ended")
+        for server in self.ground.front_ends:
+            self.assertTrue(server.running(), "a front-end has ended")
 
-    def expect_all_mail(self, user):
-        pop3 = Pop3(self.stack.pop3).log_in(user, PASSWORD)
-        self.assertEqual(pop3.sizes(), [len(message) for message in MAIL])
-        self.assertEqual(pop3.retr_all(len(MAIL)), MAIL)
-        pop3.quit()
+    def expect_all_mail(self):
+        """Of the one whom nobody plays, at each front-end."""
+        for server in self.ground.front_ends:
+            pop3 = Pop3(server.pop3).log_in(WATCHED, PASSWORD)
+            self.assertEqual(pop3.sizes(), [len(message) for message in MAIL])
+            self.assertEqual(pop3.retr_all(len(MAIL)), MAIL)
+            pop3.quit()
 
-    def descriptors(self):
-        return len(os.listdir("/proc/%d/fd" % self.stack.pop3d.pid))
-
-    def memory(self):
-        with open("/proc/%d/status" % self.stack.pop3d.pid) as file:
-            for line in file:
-                if line.startswith("VmRSS:"):
-                    return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
+    def expect_sound_store(self):
+        summary = self.ground.stack.ctl_json("verify", "--bodies")["summary"]
+        self.assertEqual(summary["errors"], 0)
 
 
 if __name__ == "__main__":
