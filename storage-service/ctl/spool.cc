@@ -13,11 +13,13 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "storage-service/ctl/cyrus_index.h"
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/import_file.h"
 #include "storage-service/ctl/old_uidls.h"
@@ -202,6 +204,27 @@ absl::StatusOr<Spool> ReadCourier(const std::string& path) {
   return Sorted(*std::move(found), {});
 }
 
+// UIDs of the files that Cyrus keeps of deleted messages. Without an index that can be
+// read there is a note, and the operator has to see to it.
+absl::StatusOr<absl::flat_hash_set<uint32_t>> ExpungedIn(const std::string& path,
+                                                         std::vector<std::string>* notes) {
+  const fs::path file = fs::path(path) / "cyrus.index";
+  const absl::StatusOr<std::optional<std::string>> octets = ReadIfThere(file);
+  if (!octets.ok()) return octets.status();
+  absl::StatusOr<absl::flat_hash_set<uint32_t>> expunged;
+  if (octets->has_value()) {
+    expunged = ExpungedInCyrusIndex(**octets);
+    if (expunged.ok()) return expunged;
+  } else {
+    expunged = absl::NotFoundError("isn't there");
+  }
+  notes->push_back(absl::StrCat(
+      file.string(), " ", expunged.status().message(),
+      ": messages that were deleted and are still kept (expunge_mode: delayed) come as well, "
+      "unless Cyrus' cyr_expire -X 0 has taken them away"));
+  return absl::flat_hash_set<uint32_t>();
+}
+
 absl::StatusOr<Spool> ReadCyrus(const std::string& path, const std::string& uidl_format,
                                 uint32_t uidvalidity) {
   const absl::StatusOr<UidlFormat> format = FormatOf(uidl_format, "cyrus");
@@ -213,12 +236,15 @@ absl::StatusOr<Spool> ReadCyrus(const std::string& path, const std::string& uidl
   }
   absl::StatusOr<std::vector<fs::path>> files = FilesIn(path);
   if (!files.ok()) return files.status();
+  std::vector<std::string> notes = {"flags stay behind: they are in Cyrus' own index"};
+  const absl::StatusOr<absl::flat_hash_set<uint32_t>> expunged = ExpungedIn(path, &notes);
+  if (!expunged.ok()) return expunged.status();
   std::vector<Found> found;
   for (const fs::path& file : *files) {
     const std::string name = file.filename().string();
     uint32_t uid = 0;
     if (!absl::EndsWith(name, ".") ||
-        !absl::SimpleAtoi(name.substr(0, name.size() - 1), &uid)) {
+        !absl::SimpleAtoi(name.substr(0, name.size() - 1), &uid) || expunged->contains(uid)) {
       continue;
     }
     const std::optional<absl::Time> received = TimeOf(file);
@@ -233,7 +259,7 @@ absl::StatusOr<Spool> ReadCyrus(const std::string& path, const std::string& uidl
                     {},
                     format->Expand(uid, uidvalidity, name, absl::StrCat(uid))};
   }
-  return Sorted(std::move(found), {"flags stay behind: they are in Cyrus' own index"});
+  return Sorted(std::move(found), std::move(notes));
 }
 
 }  // namespace restante::ctl

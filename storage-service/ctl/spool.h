@@ -45,8 +45,9 @@ absl::StatusOr<Spool> ReadCourier(const std::string& path);
 
 // A directory of Cyrus', with one file "UID." for each message. `uidl_format` is
 // imapd.conf's: cyrus (also if empty), uidonly, dovecot, courier, or such as Dovecot
-// has. Formats with the UIDVALIDITY need it; 0: it isn't known. Flags are in Cyrus'
-// own index and don't come along.
+// has. Formats with the UIDVALIDITY need it; 0: it isn't known. Messages that
+// `cyrus.index` has as expunged are left out, though their files are there. Flags are in
+// that index too and don't come along.
 absl::StatusOr<Spool> ReadCyrus(const std::string& path, const std::string& uidl_format,
                                 uint32_t uidvalidity);
 

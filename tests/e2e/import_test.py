@@ -1,6 +1,6 @@
 """Mail from other servers: the same UIDLs, dates, flags and octets; and deleted mail
-brought back. Dovecot and Courier are asked themselves what UIDLs they give; of Cyrus, and
-of older versions of Courier, there are files in their formats.
+brought back. Dovecot, Courier and Cyrus are asked themselves what UIDLs they give; of older
+versions of Courier there are files in their formats.
 """
 
 import os
@@ -146,9 +146,31 @@ class ImportTest(harness.StackTest):
         self.assertEqual((len(first.keys() & theirs.keys()), len(theirs)), (9, 12))
         out = self.run_import("courier")[1]
         self.assertEqual(out, "Imported 12 of 12 messages.\n")
-        with Pop3(self.stack.pop3).log_in(self.address, "tulip") as pop3:
-            self.assertEqual(dict(zip(pop3.uidls(), pop3.retr_all(12), strict=True)), theirs)
+        self.assertEqual(self.mail(Pop3(self.stack.pop3).log_in(self.address, "tulip")), theirs)
+
+    def test_uidls_are_those_that_cyrus_gave(self):
+        cyrus = old_servers.Cyrus(self.dir)
+        self.addCleanup(cyrus.stop)
+        for i in range(5):
+            cyrus.deliver(b"Subject: %d\r\n\r\n.body %d\r\n" % (i, i))
+        with cyrus.log_in() as pop3:
+            pop3.ok("DELE 2")
             pop3.quit()
+        cyrus.deliver(b"Subject: new\r\n\r\n.\r\n")
+        theirs = self.mail(cyrus.log_in())
+        self.assertEqual(len(theirs), 5)
+        self.maildir.path, uidvalidity = cyrus.inbox()
+        out = self.run_import("cyrus", "--uidvalidity", uidvalidity)[1]
+        self.assertEqual(out, "Imported 5 of 5 messages.\n")
+        self.assertEqual(self.mail(Pop3(self.stack.pop3).log_in(self.address, "tulip")), theirs)
+
+    def mail(self, pop3):
+        """Messages by UIDL; ends the session."""
+        with pop3:
+            uidls = pop3.uidls()
+            messages = pop3.retr_all(len(uidls))
+            pop3.quit()
+            return dict(zip(uidls, messages, strict=True))
 
     def test_dates_flags_and_octets_are_kept(self):
         self.maildir.fill(3)
