@@ -118,11 +118,23 @@ size_t AddressTable::entries() {
   return entries_.size();
 }
 
+size_t UserTable::KeyOf(absl::string_view user) {
+  // Seeded anew in each process, so nobody can choose names that collide.
+  return absl::HashOf(absl::AsciiStrToLower(user));
+}
+
+bool UserTable::HasRoom(absl::string_view user) {
+  if (most_ == 0 || user.empty()) return true;
+  const size_t hash = KeyOf(user);
+  absl::MutexLock lock(&mutex_);
+  const auto found = sessions_.find(hash);
+  return found == sessions_.end() || found->second < most_;
+}
+
 bool UserTable::Enter(absl::string_view user, Ticket* ticket) {
   *ticket = Ticket();
   if (most_ == 0) return true;
-  // Seeded anew in each process, so nobody can choose names that collide.
-  const size_t hash = absl::HashOf(absl::AsciiStrToLower(user));
+  const size_t hash = KeyOf(user);
   absl::MutexLock lock(&mutex_);
   uint32_t& sessions = sessions_[hash];
   if (sessions >= most_) return false;

@@ -160,10 +160,13 @@ class UserTable {
   // 0: no limit.
   explicit UserTable(uint32_t most) : most_(most) {}
 
-  // False if the user has as many as there may be.
+  // False if the user has as many as there may be. A user without a name has none.
+  bool HasRoom(absl::string_view user) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Counts one more, or returns false.
   bool Enter(absl::string_view user, Ticket* ticket) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  static size_t KeyOf(absl::string_view user);
   void Leave(size_t hash) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const uint32_t most_;

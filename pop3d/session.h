@@ -119,8 +119,8 @@ class Session {
   asio::awaitable<void> AuthExternal(std::string response);
   asio::awaitable<void> LogIn(v1::LoginRequest request, absl::string_view method);
   asio::awaitable<void> RefuseLogin(absl::Status status, TimePoint arrival);
-  // Otherwise the user has too many, and the -ERR has been given.
-  bool CountSessionOf(absl::string_view user);
+  // The user, who has proved to be it, has too many.
+  void RefuseSessionOfUser();
   asio::awaitable<void> Stls();
   // By TLS of this connection or, if that is to be believed, of a load balancer's.
   bool Secure() const { return connection_.secure() || proxied_tls_; }

@@ -136,10 +136,11 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
     co_await RefuseLogin(std::move(status), arrival);
     co_return;
   }
-  // Logins that wait for the lock count as well. Where none does, only sessions do:
-  // somebody who tries passwords mustn't keep the user out.
-  const bool waits = settings.lock_wait > TimeSpan(0);
-  if (waits && !CountSessionOf(request.address())) co_return;
+  // A user who has as many sessions as there may be takes the maildrop from none of
+  // them and waits for none. The password is checked all the same: [IN-USE] says that it
+  // was right (RFC 2449, section 8.1.2), and who only tries some isn't counted.
+  const bool room = environment_.limits.users.HasRoom(request.address());
+  const bool waits = room && settings.lock_wait > TimeSpan(0);
   request.set_first_rows(kFirstRows);
   v1::ClientInfo& client = *request.mutable_client();
   client.set_remote_address(FormatAddress(identity_.remote));
@@ -147,7 +148,7 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
   client.set_tls(Secure());
   client.set_request_id(identity_.id);
   if (utf8_) request.mutable_options()->set_utf8(true);
-  if (settings.take_over) request.mutable_options()->set_take_over(true);
+  if (room && settings.take_over) request.mutable_options()->set_take_over(true);
   if (waits) {
     *request.mutable_options()->mutable_lock_wait() =
         ToProto(absl::FromChrono(settings.lock_wait));
@@ -162,12 +163,19 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
       co_await environment_.link.Login(std::move(request));
   between_replies_ = false;
   if (!opened.ok()) {
-    co_await RefuseLogin(opened.status(), arrival);
+    if (!room && ReplyFor(opened.status()).pop3_code == kInUseCode) {
+      RefuseSessionOfUser();
+    } else {
+      co_await RefuseLogin(opened.status(), arrival);
+    }
     co_return;
   }
   identity_.user = opened->response.session().address();
-  // The lock goes with `opened`.
-  if (!waits && !CountSessionOf(identity_.user)) co_return;
+  if (!environment_.limits.users.Enter(identity_.user, &user_ticket_)) {
+    // The lock goes with `opened`.
+    RefuseSessionOfUser();
+    co_return;
+  }
   maildrop_ = std::make_unique<Maildrop>(environment_.link, *std::move(opened), connection_);
   maildrop_->held->OnLost([this] { OnMaildropLost(); });
   counters_.messages = maildrop_->list.count();
@@ -181,15 +189,12 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
                          : TimePoint::max());
 }
 
-bool Session::CountSessionOf(absl::string_view user) {
-  if (user.empty() || environment_.limits.users.Enter(user, &user_ticket_)) return true;
+void Session::RefuseSessionOfUser() {
   Hit(Limit::kSessionsOfUser);
   Fail(kInUseCode, Text::kTooManyOfUser);
-  return false;
 }
 
 asio::awaitable<void> Session::RefuseLogin(absl::Status status, TimePoint arrival) {
-  user_ticket_ = {};
   connection_.SetTimeout(environment_.settings.authorization_timeout);
   if (!IsWrongCredentials(status)) {
     if (ReplyFor(status).pop3_code == kSysTempCode) {

@@ -81,14 +81,15 @@ TEST_F(LimitsSessionTest, TellsInsideTlsThatThereAreTooManyConnectionsInAll) {
   EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kConnections, 1));
 }
 
-TEST_F(LimitsSessionTest, LetsOnlySoManyLoginsOfAUserWaitForTheLock) {
+TEST_F(LimitsSessionTest, ChecksThePasswordBeforeItSaysThatAUserHasTooManySessions) {
   options_.settings.max_sessions_per_user = 1;
   options_.settings.lock_wait = seconds(1);
   auto first = Open();
   auto second = Greeted();
   second->Command("USER USER");
+  EXPECT_THAT(second->Command("PASS wrong"), StartsWith("-ERR [AUTH]"));
+  second->Command("USER user");
   EXPECT_EQ(second->Command("PASS secret"), "-ERR [IN-USE] Too many sessions of this user.");
-  EXPECT_EQ(storage_.logins(), 1);
   EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kSessionsOfUser, 1));
   first->Command("QUIT");
   EXPECT_TRUE(first->AtEnd());
@@ -100,20 +101,26 @@ TEST_F(LimitsSessionTest, LetsOnlySoManyLoginsOfAUserWaitForTheLock) {
   }
 }
 
-TEST_F(LimitsSessionTest, TellsAUserOfTooManySessionsThatTookTheMaildropOver) {
+TEST_F(LimitsSessionTest, LeavesTheMaildropWithTheOlderSessionWhenItRefusesOneTooMany) {
   options_.settings.max_sessions_per_user = 2;
   options_.settings.take_over = true;
   auto first = Open();
   auto second = Open();
+  EXPECT_THAT(second->Command("DELE 1"), StartsWith("+OK"));
   auto third = Greeted();
   third->Command("USER user");
   EXPECT_EQ(third->Command("PASS secret"), "-ERR [IN-USE] Too many sessions of this user.");
-  EXPECT_TRUE(storage_.WaitUntilUnlocked("user"));
   EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kSessionsOfUser, 1));
+  EXPECT_THAT(second->Command("QUIT"), StartsWith("+OK"));
+  EXPECT_EQ(storage_.Uids("user").size(), 1u);
 }
 
-TEST_F(LimitsSessionTest, LetsNobodyWhoTriesPasswordsKeepTheUserOut) {
+class TriedPasswordsTest : public LimitsSessionTest,
+                           public testing::WithParamInterface<TimeSpan> {};
+
+TEST_P(TriedPasswordsTest, KeepNoUserOut) {
   options_.settings.max_sessions_per_user = 1;
+  options_.settings.lock_wait = GetParam();
   auto stranger = Greeted();
   auto owner = Greeted();
   stranger->Command("USER user");
@@ -125,6 +132,8 @@ TEST_F(LimitsSessionTest, LetsNobodyWhoTriesPasswordsKeepTheUserOut) {
   EXPECT_EQ(owner->ReadLine(), "+OK Logged in.");
   EXPECT_THAT(stranger->ReadLine(), StartsWith("-ERR [AUTH]"));
 }
+INSTANTIATE_TEST_SUITE_P(WithAndWithoutLockWait, TriedPasswordsTest,
+                         testing::Values(seconds(0), seconds(30)));
 
 TEST_F(LimitsSessionTest, DoesNotCountLoginsThatFailed) {
   options_.settings.max_sessions_per_user = 1;

@@ -152,8 +152,21 @@ TEST_F(AddressTableTest, WhatATicketStoodForBeforeLeavesFirst) {
   EXPECT_FALSE(Enter("192.0.2.2"));
 }
 
+TEST(UserTableTest, TellsWhetherThereIsRoomWithoutTakingIt) {
+  UserTable table(1);
+  UserTable::Ticket ticket;
+  EXPECT_TRUE(table.HasRoom("user"));
+  EXPECT_TRUE(table.HasRoom("user"));
+  EXPECT_TRUE(table.Enter("user", &ticket));
+  EXPECT_FALSE(table.HasRoom("USER"));
+  EXPECT_TRUE(table.HasRoom(""));
+  ticket = {};
+  EXPECT_TRUE(table.HasRoom("user"));
+}
+
 TEST(UserTableTest, SetsNoLimitForZero) {
   UserTable table(0);
+  EXPECT_TRUE(table.HasRoom("user"));
   std::vector<UserTable::Ticket> tickets(100);
   for (UserTable::Ticket& ticket : tickets) EXPECT_TRUE(table.Enter("user", &ticket));
 }
