@@ -161,7 +161,8 @@ class Session {
   const TimePoint start_;
 
   State state_ = State::kAuthorization;
-  // USER's argument, until PASS, STLS or AUTH.
+  // USER's argument, until PASS or STLS. An AUTH that fails leaves it as it was (RFC
+  // 5034, section 4).
   std::string user_;
   Language language_ = Language::kDefault;
   // The client takes UTF-8 in headers.

@@ -11,7 +11,6 @@
 namespace restante::pop3 {
 
 asio::awaitable<void> Session::Auth(std::string argument) {
-  user_.clear();
   if (argument.empty()) {
     Ok(Text::kMechanisms);
     AppendMechanisms(Capabilities(), "", "\r\n", &out());

@@ -242,6 +242,29 @@ TEST_F(AuthorizationTest, CancelsAuthAtAnAsterisk) {
             "+OK Logged in.");
 }
 
+// RFC 5034, section 4: "as if the client had not issued the AUTH command".
+TEST_F(AuthorizationTest, GoesOnAfterAFailedAuthAsIfItHadNotBeenSaid) {
+  const std::vector<std::string> failures = {
+      "AUTH NTLM", "AUTH PLAIN !", absl::StrCat("AUTH PLAIN ", Plain("user", "wrong"))};
+  for (const std::string& failure : failures) {
+    auto client = Greeted();
+    client->Command("USER user");
+    EXPECT_THAT(client->Command(failure), StartsWith("-ERR "));
+    EXPECT_EQ(client->Command("PASS secret"), "+OK Logged in.") << failure;
+    client->Command("QUIT");
+  }
+  auto cancelled = Greeted();
+  cancelled->Command("USER user");
+  EXPECT_EQ(cancelled->Command("AUTH PLAIN"), "+ ");
+  EXPECT_THAT(cancelled->Command("*"), StartsWith("-ERR "));
+  EXPECT_EQ(cancelled->Command("PASS secret"), "+OK Logged in.");
+  cancelled->Command("QUIT");
+  auto asking = Greeted();
+  asking->Command("USER user");
+  EXPECT_EQ(asking->MultiLine("AUTH"), "PLAIN\r\n");
+  EXPECT_EQ(asking->Command("PASS secret"), "+OK Logged in.");
+}
+
 TEST_F(AuthorizationTest, TakesAnEqualsSignForAnEmptyInitialResponse) {
   auto client = Greeted();
   // An empty PLAIN response is none; the point is that it isn't asked for again.
