@@ -14,9 +14,17 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr absl::string_view kNames[] = {
-    "connections",   "connections_of_address", "new_connections_of_address", "sessions_of_user",
-    "failed_logins", "bad_commands",           "time_before_login",          "time_in_session",
-    "proxy_header",  "tls_handshake",
+    "connections",
+    "connections_of_address",
+    "new_connections_of_address",
+    "sessions_of_user",
+    "failed_logins",
+    "bad_commands",
+    "time_before_login",
+    "time_in_session",
+    "proxy_header",
+    "tls_handshake",
+    "line_length",
 };
 static_assert(std::size(kNames) == kLimitCount);
 

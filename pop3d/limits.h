@@ -37,8 +37,9 @@ enum class Limit {
   kTimeInSession,
   kProxyHeader,
   kTlsHandshake,
+  kLineLength,
 };
-inline constexpr size_t kLimitCount = static_cast<size_t>(Limit::kTlsHandshake) + 1;
+inline constexpr size_t kLimitCount = static_cast<size_t>(Limit::kLineLength) + 1;
 
 // What a client is told whose connection is refused for it.
 Text RefusalOf(Limit limit);

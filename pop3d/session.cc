@@ -34,13 +34,12 @@ Session::Session(const SessionEnvironment& environment, asio::ip::tcp::socket so
 asio::awaitable<void> Session::Run() {
   co_await Greet();
   while (state_ == State::kAuthorization || state_ == State::kTransaction) {
-    const uint32_t refused_before = refused_;
     if (state_ == State::kAuthorization) {
       co_await AuthorizationCommand();
     } else {
       co_await TransactionCommand();
     }
-    if (refused_ == refused_before) refused_ = 0;
+    if (refused_ == refused_before_) refused_ = 0;
   }
   if (state_ == State::kUpdate) co_await Update();
   co_await End();
@@ -78,9 +77,12 @@ asio::awaitable<std::optional<Command>> Session::NextCommand(LineLimit limit) {
   while (true) {
     const std::optional<Line> line = co_await NextLine(limit);
     if (!line.has_value()) co_return std::nullopt;
-    if (line->kind == Line::Kind::kLine) co_return ParseCommand(line->text);
+    if (line->kind == Line::Kind::kLine) {
+      refused_before_ = refused_;
+      co_return ParseCommand(line->text);
+    }
     if (On(Fault::kEchoesInput)) out().append("-ERR Too long: ").append(600, 'x');
-    Refuse(Text::kLineTooLong);
+    RefuseLength(Text::kLineTooLong);
     if (state_ == State::kClosed) co_return std::nullopt;
   }
 }
@@ -91,17 +93,22 @@ void Session::Close(absl::string_view reason, bool gently) {
   if (end_reason_.empty()) end_reason_ = reason;
 }
 
-void Session::Refuse(Text text) {
+void Session::Refuse(Text text, absl::string_view code) {
   const Settings& settings = environment_.settings;
   const uint32_t most = state_ == State::kAuthorization ? settings.max_bad_commands_before_login
                                                         : settings.max_bad_commands;
   if (++refused_ < most) {
-    AppendError(TextIn(language_, text), &out());
+    AppendError(code, TextIn(language_, text), &out());
   } else {
     Hit(Limit::kBadCommands);
     TellAndClose(kSysPermCode, Text::kTooManyWrongCommands,
                  "Disconnected: Too many wrong commands");
   }
+}
+
+void Session::RefuseLength(Text text) {
+  Hit(Limit::kLineLength);
+  Refuse(text, kSysPermCode);
 }
 
 void Session::TellAndClose(absl::string_view code, Text text, absl::string_view reason) {

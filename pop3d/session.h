@@ -100,10 +100,12 @@ class Session {
   void OnMaildropLost();
 
   // Replies. Refuse is for what the client did wrong, which it may do only so often;
-  // a response code says that it isn't its fault.
+  // Fail for what isn't its fault.
   std::string& out() { return connection_.output(); }
   void Ok(Text text) { AppendOk(TextIn(language_, text), &out()); }
-  void Refuse(Text text);
+  void Refuse(Text text, absl::string_view code = {});
+  // A line, or a SASL response, over its limit.
+  void RefuseLength(Text text);
   void Fail(absl::string_view code, Text text) {
     AppendError(code, TextIn(language_, text), &out());
   }
@@ -169,8 +171,10 @@ class Session {
   bool utf8_ = false;
   uint32_t attempts_ = 0;
   uint32_t failed_logins_ = 0;
-  // Commands refused one after the other.
+  // Commands and long lines refused one after the other; and when the present command
+  // had come.
   uint32_t refused_ = 0;
+  uint32_t refused_before_ = 0;
   // No reply has been begun that isn't ended, so that -ERR can be said.
   bool between_replies_ = false;
   bool proxied_tls_ = false;

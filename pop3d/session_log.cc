@@ -91,7 +91,7 @@ void CountHit(LimitCounters& counters, Limit limit, TimePoint now,
   // are not.
   const bool common = limit == Limit::kTimeBeforeLogin || limit == Limit::kTimeInSession ||
                       limit == Limit::kFailedLogins || limit == Limit::kBadCommands ||
-                      limit == Limit::kTlsHandshake;
+                      limit == Limit::kTlsHandshake || limit == Limit::kLineLength;
   const LogLevel level = common ? LogLevel::kDebug : LogLevel::kWarning;
   if (!LogEnabled(level)) return;
   LogMessage(level, kLoginComponent, "Limit hit",

@@ -39,7 +39,7 @@ asio::awaitable<void> Session::Auth(std::string argument) {
     if (!response.has_value()) co_return;
   }
   if (response->size() > environment_.settings.lines.sasl_response) {
-    Refuse(Text::kResponseTooLong);
+    RefuseLength(Text::kResponseTooLong);
     co_return;
   }
   if (external) {
@@ -55,7 +55,7 @@ asio::awaitable<std::optional<std::string>> Session::SaslResponse() {
   const std::optional<Line> line = co_await NextLine(LineLimit::kSaslResponse);
   if (!line.has_value()) co_return std::nullopt;
   if (line->kind == Line::Kind::kTooLong) {
-    Refuse(Text::kResponseTooLong);
+    RefuseLength(Text::kResponseTooLong);
     co_return std::nullopt;
   }
   if (line->text == "*") {

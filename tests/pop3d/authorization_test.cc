@@ -323,8 +323,8 @@ TEST_F(AuthorizationTest, AnswersALineOverThe255OctetsOnceAndUnderstandsTheNext)
   auto client = Greeted();
   const std::string longest = absl::StrCat("USER ", std::string(248, 'u'));
   EXPECT_EQ(client->Command(longest), "+OK Send PASS.");
-  EXPECT_THAT(client->Command(absl::StrCat(longest, "u")), StartsWith("-ERR Line too long"));
-  EXPECT_THAT(client->Command(std::string(1 << 20, 'x')), StartsWith("-ERR Line too long"));
+  EXPECT_THAT(client->Command(absl::StrCat(longest, "u")), StartsWith("-ERR [SYS/PERM] Line"));
+  EXPECT_THAT(client->Command(std::string(1 << 20, 'x')), StartsWith("-ERR [SYS/PERM] Line"));
   EXPECT_EQ(client->Command("USER user"), "+OK Send PASS.");
 }
 

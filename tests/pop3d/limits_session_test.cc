@@ -152,7 +152,8 @@ TEST_F(LimitsSessionTest, ClosesAfterTooManyWrongCommandsBeforeLogin) {
   auto client = Greeted();
   EXPECT_EQ(client->Command("GET / HTTP/1.1"), "-ERR Unknown command.");
   EXPECT_THAT(client->Command("STAT"), StartsWith("-ERR Log in"));
-  EXPECT_THAT(client->Command(std::string(1000, 'x')), StartsWith("-ERR Line too long"));
+  EXPECT_THAT(client->Command(std::string(1000, 'x')),
+              StartsWith("-ERR [SYS/PERM] Line too long"));
   EXPECT_EQ(client->Command("AUTH NTLM"), "-ERR [SYS/PERM] Too many wrong commands.");
   EXPECT_TRUE(client->AtEnd());
   EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kBadCommands, 1));
@@ -163,7 +164,7 @@ TEST_F(LimitsSessionTest, ClosesAfterTooManyLongLines) {
   auto client = Greeted();
   client->Send(
       absl::StrCat(std::string(1000, 'x'), "\r\n", std::string(1000, 'x'), "\r\n", "CAPA\r\n"));
-  EXPECT_THAT(client->ReadLine(), StartsWith("-ERR Line too long"));
+  EXPECT_THAT(client->ReadLine(), StartsWith("-ERR [SYS/PERM] Line too long"));
   EXPECT_THAT(client->ReadLine(), StartsWith("-ERR [SYS/PERM]"));
   EXPECT_TRUE(client->AtEnd());
 }
@@ -181,6 +182,26 @@ TEST_F(LimitsSessionTest, ForgivesWrongCommandsForARightOne) {
     EXPECT_THAT(client->Command("RETR 9"), StartsWith("-ERR There is"));
     EXPECT_EQ(client->Command("NOOP"), "+OK");
   }
+}
+
+TEST_F(LimitsSessionTest, ForgivesLinesThatAreTooLongForARightCommand) {
+  options_.settings.max_bad_commands_before_login = 3;
+  auto client = Greeted();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(client->Command(std::string(300, 'x')), StartsWith("-ERR [SYS/PERM] Line"));
+    EXPECT_EQ(client->Command("USER user"), "+OK Send PASS.");
+  }
+}
+
+TEST_F(LimitsSessionTest, CountsLinesThatAreTooLong) {
+  auto client = Greeted();
+  EXPECT_THAT(client->Command(std::string(256, 'x')), StartsWith("-ERR [SYS/PERM] Line"));
+  EXPECT_EQ(client->Command("AUTH PLAIN"), "+ ");
+  EXPECT_THAT(client->Command(std::string(70'000, 'A')),
+              StartsWith("-ERR [SYS/PERM] Response too long"));
+  EXPECT_THAT(client->Command(absl::StrCat("AUTH PLAIN ", std::string(65'540, 'A'))),
+              StartsWith("-ERR [SYS/PERM] Response too long"));
+  EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kLineLength, 3));
 }
 
 TEST_F(LimitsSessionTest, ClosesAfterTooManyWrongCommandsOfASessionAndDeletesNothing) {
@@ -257,16 +278,16 @@ TEST_F(LimitsSessionTest, TakesLinesAsLongAsTheOperatorLets) {
   auto client = Greeted();
   const std::string longest = absl::StrCat("USER ", std::string(293, 'u'));
   EXPECT_EQ(client->Command(longest), "+OK Send PASS.");
-  EXPECT_THAT(client->Command(longest + "u"), StartsWith("-ERR Line too long"));
+  EXPECT_THAT(client->Command(longest + "u"), StartsWith("-ERR [SYS/PERM] Line too long"));
   const std::string response =
       absl::Base64Escape(absl::StrCat(absl::string_view("\0user\0", 6), std::string(762, 'p')));
   ASSERT_EQ(response.size(), 1024u);
   EXPECT_THAT(client->Command(absl::StrCat("AUTH PLAIN ", response)),
               StartsWith("-ERR [AUTH]"));
   EXPECT_THAT(client->Command(absl::StrCat("AUTH PLAIN ", response, "AAAA")),
-              StartsWith("-ERR Response too long"));
+              StartsWith("-ERR [SYS/PERM] Response too long"));
   EXPECT_THAT(client->Command(absl::StrCat("AUTH PLAIN ", std::string(5000, 'A'))),
-              StartsWith("-ERR Line too long"));
+              StartsWith("-ERR [SYS/PERM] Line too long"));
 }
 
 TEST_F(LimitsSessionTest, CountsTooManyFailedLogins) {
