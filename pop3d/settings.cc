@@ -40,14 +40,13 @@ absl::Status CheckDuration(const DurationBound& bound) {
 }
 
 absl::Status CheckDurations(const config::Pop3dConfig& config) {
-  const absl::Duration kDay = absl::Hours(24);
+  constexpr absl::Duration kDay = absl::Hours(24);
   const DurationBound bounds[] = {
       {"authorization_timeout", config.authorization_timeout(), absl::Seconds(1), kDay},
       // RFC 1939, section 3.
       {"transaction_timeout", config.transaction_timeout(), absl::Minutes(10), kDay},
       {"login_timeout", config.login_timeout(), absl::Seconds(1), kDay},
       {"tls_handshake_timeout", config.tls_handshake_timeout(), absl::Seconds(1), kDay},
-      {"session_timeout", config.session_timeout(), absl::ZeroDuration(), 30 * kDay},
       {"proxy.timeout", config.proxy().timeout(), absl::Milliseconds(100), absl::Minutes(5)},
       {"failed_login_delay", config.failed_login_delay(), absl::ZeroDuration(),
        absl::Minutes(1)},
@@ -61,6 +60,19 @@ absl::Status CheckDurations(const config::Pop3dConfig& config) {
   };
   for (const DurationBound& bound : bounds) {
     if (absl::Status status = CheckDuration(bound); !status.ok()) return status;
+  }
+  const absl::Duration session = FromProto(config.session_timeout());
+  if (session != absl::ZeroDuration() && (session < absl::Minutes(10) || session > 30 * kDay)) {
+    return ConfigError("session_timeout", "must be 0s for none, or between 10m and 720h");
+  }
+  // Otherwise the client is taken for silent before it has its answer.
+  constexpr absl::Duration kMargin = absl::Milliseconds(500);
+  if (FromProto(config.failed_login_delay()) + kMargin >
+      std::min(FromProto(config.authorization_timeout()), FromProto(config.login_timeout()))) {
+    return ConfigError("failed_login_delay",
+                       absl::StrCat("must be shorter than authorization_timeout and "
+                                    "login_timeout by at least ",
+                                    absl::FormatDuration(kMargin)));
   }
   return absl::OkStatus();
 }

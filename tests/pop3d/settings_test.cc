@@ -31,6 +31,24 @@ TEST(SettingsTest, RefusesAnAutologoutUnderTenMinutes) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("10m"));
 }
 
+TEST(SettingsTest, EndsNoSessionBeforeTenMinutes) {
+  EXPECT_TRUE(Check("session_timeout: 0s").ok());
+  EXPECT_TRUE(Check("session_timeout: 10m").ok());
+  const absl::Status status = Check("session_timeout: 9m59s");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("session_timeout"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("10m"));
+}
+
+TEST(SettingsTest, AnswersAFailedLoginBeforeTheClientCountsAsSilent) {
+  EXPECT_TRUE(Check("{authorization_timeout: 3s, failed_login_delay: 2s}").ok());
+  EXPECT_TRUE(Check("{authorization_timeout: 1s, failed_login_delay: 10ms}").ok());
+  for (const char* text : {"{authorization_timeout: 2s, failed_login_delay: 2s}",
+                           "{authorization_timeout: 2s, failed_login_delay: 1900ms}",
+                           "{login_timeout: 2s, failed_login_delay: 2s}"}) {
+    EXPECT_THAT(std::string(Check(text).message()), HasSubstr("failed_login_delay")) << text;
+  }
+}
+
 TEST(SettingsTest, NamesTheKeyThatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {"listen: []", "listen"},
