@@ -182,15 +182,18 @@ ProxyParse ParseBinary(absl::string_view octets) {
   if (version_and_command >> 4 != 2) return Invalid("a version that isn't 2");
   const uint8_t command = version_and_command & 0x0F;
   if (command > 1) return Invalid("a command that is neither LOCAL nor PROXY");
-  if (family > 3 || transport > 2) return Invalid("an unknown family of addresses");
+  // Of a check by the proxy itself nothing matters, its family included.
+  const bool local = command == 0;
+  if (!local && (family > 3 || transport > 2)) {
+    return Invalid("an unknown family of addresses");
+  }
   if (length > kMaxProxyHeaderOctets) return Invalid("a header that is too long");
   if (octets.size() < length) return Incomplete();
 
   const absl::string_view whole = octets.substr(0, length);
   absl::string_view rest = whole.substr(kFixedOctets);
   ProxyHeader header;
-  // Of a check by the proxy itself nothing matters.
-  if (command == 0) return Complete(length, std::move(header));
+  if (local) return Complete(length, std::move(header));
   // A client that came by a UNIX socket, by datagrams or by nothing known has no
   // address that means anything here.
   constexpr size_t kAddressOctets[] = {0, 12, 36, 216};

@@ -9,6 +9,12 @@
 #include "pop3d/session.h"
 
 namespace restante::pop3 {
+namespace {
+
+// Of each word of a load balancer, for the log; it is kept with the session.
+constexpr size_t kToldOctets = 255;
+
+}  // namespace
 
 asio::awaitable<void> Session::Greet() {
   const Settings& settings = environment_.settings;
@@ -63,11 +69,13 @@ asio::awaitable<bool> Session::TakeProxyHeader() {
 
 void Session::UseProxyHeader(const ProxyHeader& header) {
   absl::StrAppend(&identity_.via, ", via=", FormatHost(identity_.remote.address()));
-  if (!header.authority.empty()) {
-    absl::StrAppend(&identity_.via, ", sni=<", EscapeForLog(header.authority), ">");
-  }
-  if (!header.alpn.empty()) {
-    absl::StrAppend(&identity_.via, ", alpn=<", EscapeForLog(header.alpn), ">");
+  const std::pair<absl::string_view, const std::string&> told[] = {
+      {"sni", header.authority},     {"alpn", header.alpn},    {"tls", header.tls_version},
+      {"cipher", header.tls_cipher}, {"id", header.unique_id},
+  };
+  for (const auto& [name, value] : told) {
+    if (value.empty()) continue;
+    absl::StrAppend(&identity_.via, ", ", name, "=<", EscapeForLog(value, kToldOctets), ">");
   }
   if (header.tls && environment_.settings.proxy.trust_tls) {
     proxied_tls_ = true;

@@ -19,7 +19,8 @@ struct SessionIdentity {
   asio::ip::tcp::endpoint remote;
   asio::ip::tcp::endpoint local;
   bool tls = false;
-  // By which load balancer, and what that says: ", via=192.0.2.9, sni=<pop.example>".
+  // By which load balancer, and what that says: ", via=192.0.2.9, sni=<pop.example>,
+  // alpn=<pop3>, tls=<TLSv1.3>, cipher=<…>, id=<…>".
   std::string via;
   // Empty before the first attempt to log in.
   std::string user;

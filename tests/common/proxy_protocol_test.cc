@@ -85,6 +85,9 @@ TEST(ProxyBinaryTest, KeepsTheConnectionsAddressesForLocalAndUnknown) {
   // What a check says of addresses is passed over.
   EXPECT_TRUE(Whole(ProxyV2(0x20, 0x11, std::string(12, 'x'))).local);
   EXPECT_TRUE(Whole(ProxyV2(0x20, 0x11, "xx")).local);
+  // And of their family, whatever it is.
+  EXPECT_TRUE(Whole(ProxyV2(0x20, 0x41, "xx")).local);
+  EXPECT_TRUE(Whole(ProxyV2(0x20, 0xFF, "")).local);
   EXPECT_TRUE(Whole(ProxyV2(0x21, 0x00, "")).local);
   // UNIX socket, datagrams.
   EXPECT_TRUE(Whole(ProxyV2(0x21, 0x31, std::string(216, 'x'))).local);
