@@ -225,33 +225,39 @@ std::vector<std::string> Connection::Certificates() const {
   return secure() ? PeerCertificates(tls_.get()) : std::vector<std::string>();
 }
 
+void Connection::NotifyTlsClose() {
+  if (!tls_usable_) return;
+  ERR_clear_error();
+  if (!On(Fault::kNoCloseNotify)) SSL_shutdown(tls_.get());
+  ERR_clear_error();
+  tls_usable_ = false;
+}
+
 void Connection::Close() {
-  if (closed()) return;
-  // Says that nothing was cut off (RFC 8446, section 6.1).
-  if (tls_usable_) {
-    ERR_clear_error();
-    if (!On(Fault::kNoCloseNotify)) SSL_shutdown(tls_.get());
-    ERR_clear_error();
-    tls_usable_ = false;
-  }
+  if (!socket_.is_open()) return;
+  NotifyTlsClose();
   asio::error_code ignored;
   socket_.close(ignored);
   deadline_.Clear();
 }
 
+void Connection::EndOutput() {
+  if (closed()) return;
+  FlushAtOnce();
+  NotifyTlsClose();
+  output_ended_ = true;
+  asio::error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  socket_.cancel(ignored);
+}
+
 asio::awaitable<void> Connection::CloseGently() {
-  if (closed()) co_return;
-  if (tls_usable_) {
-    ERR_clear_error();
-    if (!On(Fault::kNoCloseNotify)) SSL_shutdown(tls_.get());
-    ERR_clear_error();
-    tls_usable_ = false;
-  }
-  asio::error_code error;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  if (!socket_.is_open()) co_return;
+  EndOutput();
   SetTimeout(kLinger);
+  asio::error_code error;
   char dropped[512];
-  while (!error && !closed()) {
+  while (!error && socket_.is_open()) {
     co_await socket_.async_read_some(asio::buffer(dropped),
                                      asio::redirect_error(asio::use_awaitable, error));
   }

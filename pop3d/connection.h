@@ -83,7 +83,12 @@ class Connection {
   // Ends it so that the client gets the last reply even if it has sent octets that
   // were never read, which would otherwise reset the connection.
   asio::awaitable<void> CloseGently();
-  bool closed() const { return !socket_.is_open(); }
+  // The first half of that, without waiting and also while a coroutine waits here, which
+  // gets false as after Close(): what the socket takes of output() and the end of the
+  // stream. CloseGently() has to follow.
+  void EndOutput();
+  // Nothing more can be had from the client, nor be said to it.
+  bool closed() const { return output_ended_ || !socket_.is_open(); }
 
  private:
   enum class Io { kDone, kWantsRead, kWantsWrite, kOver };
@@ -93,6 +98,8 @@ class Connection {
   Io SendTls(absl::string_view* octets);
   Io TlsResult(int result);
   asio::awaitable<bool> Await(Io wanted);
+  // Says that nothing was cut off (RFC 8446, section 6.1).
+  void NotifyTlsClose();
   asio::awaitable<bool> ReceiveTls();
 
   asio::ip::tcp::socket socket_;
@@ -105,6 +112,7 @@ class Connection {
   Io send_wants_ = Io::kDone;
   TimeSpan timeout_{0};
   TimePoint end_ = TimePoint::max();
+  bool output_ended_ = false;
   bool timed_out_ = false;
   bool past_end_ = false;
   Deadline deadline_;

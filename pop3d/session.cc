@@ -47,6 +47,8 @@ asio::awaitable<void> Session::Run() {
 
 asio::awaitable<std::optional<Line>> Session::NextLine(LineLimit limit) {
   while (true) {
+    // What came behind the last word isn't carried out.
+    if (connection_.closed()) break;
     const Line line = connection_.input().Next(limit);
     if (line.kind != Line::Kind::kNone) {
       connection_.Touch();
@@ -89,7 +91,7 @@ asio::awaitable<std::optional<Command>> Session::NextCommand(LineLimit limit) {
 
 void Session::Close(absl::string_view reason, bool gently) {
   state_ = State::kClosed;
-  close_gently_ = gently;
+  close_gently_ = close_gently_ || gently;
   if (end_reason_.empty()) end_reason_ = reason;
 }
 
@@ -127,30 +129,42 @@ asio::awaitable<void> Session::End() {
     LogNoLogin(identity_, end_reason_, attempts_, failed_logins_,
                environment_.link.deadlines().Now() - start_);
   }
-  if (close_gently_) {
+  if (close_gently_ && !connection_.closed()) {
     const bool flushed = co_await connection_.Flush();
-    if (flushed) co_await connection_.CloseGently();
+    if (!flushed) connection_.Close();
   }
+  if (close_gently_) co_await connection_.CloseGently();
   connection_.Close();
 }
 
+void Session::TellAtOnceAndEnd(absl::string_view reason) {
+  end_reason_ = reason;
+  close_gently_ = true;
+  connection_.EndOutput();
+}
+
 void Session::EndForShutdown() {
-  if (state_ == State::kUpdate || state_ == State::kClosed) return;
-  end_reason_ = "Server is shutting down";
+  if (state_ == State::kUpdate || state_ == State::kClosed || connection_.closed()) return;
+  constexpr absl::string_view kReason = "Server is shutting down";
   // Inside a response an error would be taken for a part of it.
-  if (between_replies_) {
-    Fail(kSysTempCode, Text::kShuttingDown);
-    connection_.FlushAtOnce();
+  if (!between_replies_) {
+    end_reason_ = kReason;
+    connection_.Close();
+    return;
   }
-  connection_.Close();
+  Fail(kSysTempCode, Text::kShuttingDown);
+  TellAtOnceAndEnd(kReason);
+}
+
+void Session::EndAtOnce() {
+  EndForShutdown();
+  if (state_ != State::kUpdate) connection_.Close();
 }
 
 void Session::OnMaildropLost() {
   if (!between_replies_ || state_ != State::kTransaction) return;
-  end_reason_ = "Disconnected: Lost the maildrop";
   Fail(maildrop_->held->status());
-  connection_.FlushAtOnce();
-  connection_.Close();
+  TellAtOnceAndEnd("Disconnected: Lost the maildrop");
 }
 
 }  // namespace restante::pop3

@@ -61,8 +61,11 @@ class Session {
   // From the greeting to the end of the connection.
   asio::awaitable<void> Run();
 
-  // Ends the session because the server does. A QUIT under way is completed.
+  // Ends the session because the server does, with a word to the client, which has a
+  // moment to read it. A QUIT under way is completed.
   void EndForShutdown();
+  // The same without that moment.
+  void EndAtOnce();
 
  private:
   enum class State { kAuthorization, kTransaction, kUpdate, kClosed };
@@ -97,6 +100,8 @@ class Session {
   asio::awaitable<void> End();
   void Close(absl::string_view reason, bool gently = false);
   void TellAndClose(absl::string_view code, Text text, absl::string_view reason);
+  // From outside the coroutine, between replies: what has been said is the last word.
+  void TellAtOnceAndEnd(absl::string_view reason);
   void OnMaildropLost();
 
   // Replies. Refuse is for what the client did wrong, which it may do only so often;

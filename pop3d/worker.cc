@@ -85,7 +85,7 @@ void Worker::Release() {
   asio::post(context_, [this] {
     released_ = true;
     // One that was accepted at the last moment.
-    for (Session* session : sessions_) session->EndForShutdown();
+    for (Session* session : sessions_) session->EndAtOnce();
     sweep_timer_.cancel();
     work_.reset();
   });

@@ -97,6 +97,7 @@ bool Client::Fill() {
     }
     received = recv(fd_, octets, sizeof(octets), 0);
   }
+  if (received < 0 && errno == ECONNRESET) reset_ = true;
   if (received <= 0) return false;
   input_.append(octets, static_cast<size_t>(received));
   return true;

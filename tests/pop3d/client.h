@@ -36,6 +36,8 @@ class Client {
   std::string ReadOctets(size_t count);
   // True when the server has closed, having sent nothing more.
   bool AtEnd();
+  // The connection has ended by RST: what the server said last may be lost.
+  bool WasReset() const { return reset_; }
 
   // Sends a line and reads the first line of the reply.
   std::string Command(absl::string_view line);
@@ -69,6 +71,7 @@ class Client {
   std::unique_ptr<SSL_CTX, FreeTls> context_;
   std::unique_ptr<SSL, FreeTls> tls_;
   std::string input_;
+  bool reset_ = false;
 };
 
 }  // namespace restante::pop3

@@ -74,6 +74,41 @@ TEST_F(LockTest, TellsAClientThatWaitsForTheLockThatTheServerShutsDown) {
   storage_.BreakStream();
 }
 
+TEST_F(LockTest, TellsSoAClientWhoseNextCommandsItHasNotReadToo) {
+  options_.settings.lock_wait = seconds(60);
+  auto client = Connect();
+  EXPECT_THAT(client->ReadLine(), StartsWith("+OK"));
+  client->Command("USER user");
+  storage_.StopAnswering(true);
+  client->Send("PASS secret\r\n");
+  ASSERT_TRUE(storage_.WaitForLogins(1));
+  client->Send(std::string(50'000, 'x'));
+  server_->Shutdown();
+  EXPECT_EQ(client->ReadLine(), "-ERR [SYS/TEMP] The server is shutting down.");
+  EXPECT_TRUE(client->AtEnd());
+  EXPECT_FALSE(client->WasReset());
+  client->Close();
+  storage_.StopAnswering(false);
+  storage_.BreakStream();
+}
+
+TEST_F(LockTest, CarriesNothingOutThatCameBehindALoginWhichTheShutdownMet) {
+  options_.settings.lock_wait = seconds(60);
+  auto client = Connect();
+  EXPECT_THAT(client->ReadLine(), StartsWith("+OK"));
+  storage_.HoldOperations(true);
+  client->Send("USER user\r\nPASS secret\r\nDELE 1\r\nQUIT\r\n");
+  EXPECT_EQ(client->ReadLine(), "+OK Send PASS.");
+  server_->Shutdown();
+  EXPECT_EQ(client->ReadLine(), "-ERR [SYS/TEMP] The server is shutting down.");
+  EXPECT_TRUE(client->AtEnd());
+  client->Close();
+  storage_.HoldOperations(false);
+  ASSERT_TRUE(storage_.WaitForLogins(1));
+  server_->Wait();
+  EXPECT_THAT(storage_.Uids("user"), SizeIs(2));
+}
+
 class TakeOverTest : public LockTest {
  protected:
   // A session that has marked a message, and lost its maildrop to another one.

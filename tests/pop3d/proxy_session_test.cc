@@ -113,6 +113,7 @@ TEST_F(ProxySessionTest, TakesALookAtThePortForNoMistake) {
   auto other = Connect();
   other->Send("PROXY UNKNOWN\r\n");
   EXPECT_THAT(other->ReadLine(), StartsWith("+OK"));
+  other->Close();
   StopAndKeepCounters();
   EXPECT_EQ(hits_, 0u);
 }

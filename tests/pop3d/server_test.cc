@@ -63,6 +63,7 @@ TEST_F(ServerTest, EndsIdleSessionsAtShutdownWithAWordAndWithoutDeletion) {
   server_->Shutdown();
   EXPECT_THAT(client->ReadLine(), StartsWith("-ERR [SYS/TEMP] "));
   EXPECT_TRUE(client->AtEnd());
+  client->Close();
   server_->Wait();
   EXPECT_FALSE(storage_.IsLocked("user"));
   EXPECT_EQ(storage_.Uids("user").size(), 2u);
@@ -84,6 +85,7 @@ TEST_F(ServerTest, TakesNoConnectionOnceItShutsDown) {
   auto client = Open();
   const auto where = address();
   server_->Shutdown();
+  client->Close();
   server_->Wait();
   asio::io_context context;
   asio::ip::tcp::socket socket(context);
@@ -96,8 +98,9 @@ TEST_F(ServerTest, ShutsDownWhileTheStorageServiceIsAway) {
   auto client = Open();
   storage_.Stop();
   server_->Shutdown();
-  server_->Wait();
   EXPECT_THAT(client->ReadLine(), StartsWith("-ERR [SYS/TEMP] "));
+  client->Close();
+  server_->Wait();
 }
 
 TEST_F(ServerTest, IsNotReadyBeforeTheStorageServiceAnswers) {
