@@ -175,6 +175,44 @@ class UserTable {
   absl::flat_hash_map<size_t, uint32_t> sessions_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Handshakes under way on one thread whose only end is to say that the client is
+// refused.
+class Farewells {
+ public:
+  static constexpr uint32_t kMost = 64;
+
+  // One that is counted until this goes.
+  class Ticket {
+   public:
+    Ticket() = default;
+    Ticket(Ticket&& other) noexcept : farewells_(std::exchange(other.farewells_, nullptr)) {}
+    Ticket& operator=(Ticket&& other) noexcept {
+      std::swap(farewells_, other.farewells_);
+      return *this;
+    }
+    ~Ticket() {
+      if (farewells_ != nullptr) --farewells_->count_;
+    }
+    bool counted() const { return farewells_ != nullptr; }
+
+   private:
+    friend class Farewells;
+    explicit Ticket(Farewells* farewells) : farewells_(farewells) {}
+    Farewells* farewells_ = nullptr;
+  };
+
+  // False if there are as many as there may be.
+  bool Enter(Ticket* ticket) {
+    if (count_ >= kMost) return false;
+    ++count_;
+    *ticket = Ticket(this);
+    return true;
+  }
+
+ private:
+  uint32_t count_ = 0;
+};
+
 // All of them; one for each process.
 struct Limits {
   Limits(const AddressLimits& address_limits, size_t most_addresses, uint32_t of_user)

@@ -35,6 +35,7 @@ struct SessionEnvironment {
   const Settings& settings;
   LinkPort& link;
   Limits& limits;
+  Farewells& farewells;
   // Null where TLS isn't configured.
   ServerTls* tls = nullptr;
 };
@@ -49,6 +50,8 @@ struct Arrival {
   std::optional<Limit> refused;
   // What counts it among those of its address.
   AddressTable::Ticket ticket;
+  // And one that is refused, among those that are told so.
+  Farewells::Ticket farewell;
 };
 
 class Session {

@@ -25,6 +25,11 @@ asio::awaitable<void> Session::Greet() {
     if (!taken) co_return;
   }
   if (arrival_.implicit_tls) {
+    if (arrival_.refused.has_value() && !arrival_.farewell.counted() &&
+        !environment_.farewells.Enter(&arrival_.farewell)) {
+      Close("Disconnected: Too many");
+      co_return;
+    }
     const bool secured = co_await Handshake();
     if (!secured) co_return;
   }

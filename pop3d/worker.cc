@@ -16,7 +16,6 @@ namespace {
 constexpr char kComponent[] = "pop3-login";
 // After accept has failed, most likely because no descriptor is free.
 constexpr std::chrono::milliseconds kAcceptPause(100);
-constexpr uint32_t kMaxFarewells = 64;
 
 std::mt19937_64 Seeded() {
   std::random_device device;
@@ -147,8 +146,7 @@ void Worker::Take(asio::ip::tcp::socket socket, const asio::ip::tcp::endpoint& r
       socket.write_some(asio::buffer(refusal), ignored);
       return;
     }
-    if (farewells_ >= kMaxFarewells) return;
-    ++farewells_;
+    if (!farewells_.Enter(&arrival.farewell)) return;
   }
   const bool stays = !arrival.refused.has_value();
   asio::co_spawn(context_, Serve(std::move(socket), std::move(arrival), remote, stays),
@@ -163,17 +161,13 @@ asio::awaitable<void> Worker::Serve(asio::ip::tcp::socket socket, Arrival arriva
     identity.id = absl::StrFormat("%016x", session_ids_());
     identity.remote = remote;
     identity.local = socket.local_endpoint(ignored);
-    const SessionEnvironment environment{settings_, *port_, limits_, tls_};
+    const SessionEnvironment environment{settings_, *port_, limits_, farewells_, tls_};
     Session session(environment, std::move(socket), std::move(arrival), std::move(identity));
     sessions_.insert(&session);
     co_await session.Run();
     sessions_.erase(&session);
   }
-  if (counted) {
-    connections_.Leave();
-  } else {
-    --farewells_;
-  }
+  if (counted) connections_.Leave();
 }
 
 }  // namespace restante::pop3

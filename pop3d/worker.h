@@ -86,8 +86,7 @@ class Worker {
   asio::steady_timer sweep_timer_;
   ConnectionCount& connections_;
   Limits& limits_;
-  // Handshakes under way whose only end is to say that the client is refused.
-  uint32_t farewells_ = 0;
+  Farewells farewells_;
   LinkPort* port_ = nullptr;
   std::list<Listener> listeners_;
   absl::flat_hash_set<Session*> sessions_;

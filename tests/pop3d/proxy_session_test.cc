@@ -184,5 +184,27 @@ TEST_F(ProxySessionTest, LimitsTheAddressOfTheClientAndNotThatOfTheLoadBalancer)
   EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kConnectionsOfAddress, 1));
 }
 
+TEST_F(ProxySessionTest, ShakesHandsWithOnlySoManyClientsThatItRefuses) {
+  options_.settings.of_address = {.connections = 1, .new_connections_per_minute = 0};
+  options_.threads = 1;
+  StartServer();
+  const auto connect = [this] {
+    auto client = std::make_unique<Client>(server_->tls_addresses().front());
+    client->Send(ProxyV2For("192.0.2.1", 1));
+    return client;
+  };
+  auto served = connect();
+  ASSERT_TRUE(served->Handshake());
+  EXPECT_THAT(served->ReadLine(), StartsWith("+OK"));
+  std::vector<std::unique_ptr<Client>> refused;
+  for (int i = 0; i < 64; ++i) refused.push_back(connect());
+  EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kConnectionsOfAddress, 64));
+  auto one_more = connect();
+  EXPECT_TRUE(one_more->AtEnd());
+  // Those that it shakes hands with are told why.
+  ASSERT_TRUE(refused[0]->Handshake());
+  EXPECT_EQ(refused[0]->ReadLine(), "-ERR [SYS/TEMP] Too many connections from this address.");
+}
+
 }  // namespace
 }  // namespace restante::pop3
