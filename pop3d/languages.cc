@@ -48,8 +48,6 @@ constexpr Entry kTexts[] = {
      "Questa non va come risposta PLAIN in base64."},
     {Text::kNotExternal, "This is not an EXTERNAL response in base64.",
      "Questa non va come risposta EXTERNAL in base64."},
-    {Text::kOtherUser, "Acting for another user is not supported.",
-     "Non si opera per conto di un altro utente."},
     {Text::kCancelled, "Authentication cancelled.", "Autenticazione annullata."},
 
     {Text::kTlsActive, "TLS is active already.", "TLS risulta attivo in precedenza."},

@@ -45,7 +45,6 @@ enum class Text : uint8_t {
   kResponseTooLong,
   kNotPlain,
   kNotExternal,
-  kOtherUser,
   kCancelled,
   // STLS.
   kTlsActive,

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "common/errors.h"
 #include "pop3d/faults.h"
 #include "pop3d/replies.h"
 #include "pop3d/sasl_base64.h"
@@ -68,7 +69,12 @@ asio::awaitable<std::optional<std::string>> Session::SaslResponse() {
 asio::awaitable<void> Session::AuthPlain(std::string response) {
   absl::StatusOr<PlainCredentials> credentials = ParsePlain(response);
   if (absl::IsPermissionDenied(credentials.status())) {
-    Fail(kAuthCode, Text::kOtherUser);
+    // Answered as a wrong password is, and counted with those.
+    const TimePoint arrival = environment_.link.deadlines().Now();
+    ++attempts_;
+    absl::Status status =
+        MakeError(v1::ERROR_REASON_BAD_CREDENTIALS, credentials.status().message());
+    co_await RefuseLogin(std::move(status), arrival);
   } else if (!credentials.ok()) {
     Refuse(Text::kNotPlain);
   } else {

@@ -2,6 +2,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "tests/pop3d/limit_hits.h"
 #include "tests/pop3d/session_test.h"
 
 namespace restante::pop3 {
@@ -282,12 +283,22 @@ TEST_F(AuthorizationTest, RefusesResponsesThatAreNotPlain) {
   EXPECT_EQ(storage_.logins(), 0);
 }
 
-TEST_F(AuthorizationTest, RefusesToActForAnotherUser) {
+TEST_F(AuthorizationTest, RefusesToActForAnotherUserAsItRefusesAWrongPassword) {
   auto client = Greeted();
   const std::string response = absl::Base64Escape(absl::string_view("boss\0user\0secret", 16));
-  EXPECT_THAT(client->Command(absl::StrCat("AUTH PLAIN ", response)),
-              StartsWith("-ERR [AUTH]"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(client->Command(absl::StrCat("AUTH PLAIN ", response)),
+                StartsWith("-ERR [AUTH]"));
+  }
+  EXPECT_TRUE(client->AtEnd());
   EXPECT_EQ(storage_.logins(), 0);
+  EXPECT_TRUE(AwaitHits(*server_, clock_, Limit::kFailedLogins, 1));
+}
+
+TEST_F(AuthorizationTest, LetsAUserActForItselfInOtherLetters) {
+  auto client = Greeted();
+  const std::string response = absl::Base64Escape(absl::string_view("USER\0user\0secret", 16));
+  EXPECT_EQ(client->Command(absl::StrCat("AUTH PLAIN ", response)), "+OK Logged in.");
 }
 
 TEST_F(AuthorizationTest, TellsWrongCredentialsOfAuthAsThoseOfPass) {

@@ -18,7 +18,16 @@ TEST(SaslPlainTest, TakesUserAndPassword) {
 }
 
 TEST(SaslPlainTest, TakesAnAuthorizationIdentityOnlyIfItIsTheUser) {
-  EXPECT_TRUE(ParsePlain(Encoded(absl::string_view("tim\0tim\0secret", 14))).ok());
+  for (const absl::string_view same :
+       {absl::string_view("tim\0tim\0secret", 14), absl::string_view("TIM\0tim\0secret", 14),
+        absl::string_view("tim\0Tim\0secret", 14),
+        // U+00C9, and e with U+0301.
+        absl::string_view("\xC3\x89va\0e\xCC\x81va\0secret", 17)}) {
+    EXPECT_TRUE(ParsePlain(Encoded(same)).ok()) << same;
+  }
+  // Not UTF-8, but the same.
+  EXPECT_TRUE(ParsePlain(Encoded(absl::string_view("t\xFF\0t\xFF\0secret", 12))).ok());
+  EXPECT_FALSE(ParsePlain(Encoded(absl::string_view("T\xFF\0t\xFF\0secret", 12))).ok());
   EXPECT_TRUE(absl::IsPermissionDenied(
       ParsePlain(Encoded(absl::string_view("bob\0tim\0secret", 14))).status()));
 }
