@@ -19,6 +19,8 @@ namespace {
 // What an idle connection may keep of its output buffer.
 constexpr size_t kIdleOutputOctets = 1024;
 constexpr std::chrono::seconds kLinger(2);
+// Between two looks whether the client's host is there.
+constexpr std::chrono::seconds kHostCheckPause(1);
 // What the kernel takes of us before the network has taken it. By default that grows
 // to megabytes, which it would hold for every client that doesn't read.
 constexpr int kUnsentOctets = 128 * 1024;
@@ -26,11 +28,15 @@ constexpr int kUnsentOctets = 128 * 1024;
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, Deadlines& deadlines, LineLimits lines)
-    : socket_(std::move(socket)), input_(lines), deadline_(deadlines, [this, &deadlines] {
-        timed_out_ = true;
-        past_end_ = deadlines.Now() >= end_;
-        Close();
-      }) {
+    : socket_(std::move(socket)),
+      input_(lines),
+      deadline_(deadlines,
+                [this, &deadlines] {
+                  timed_out_ = true;
+                  past_end_ = deadlines.Now() >= end_;
+                  Close();
+                }),
+      host_check_(deadlines, [this] { LookForHost(); }) {
   ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentOctets,
                sizeof kUnsentOctets);
 }
@@ -43,6 +49,29 @@ void Connection::SetTimeout(TimeSpan timeout) {
 void Connection::SetEnd(TimePoint end) {
   end_ = end;
   Touch();
+}
+
+void Connection::WatchHost(TimeSpan silence) {
+  host_silence_ = silence;
+  host_check_.SetAfter(silence);
+}
+
+void Connection::LookForHost() {
+  if (!socket_.is_open()) return;
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return;
+  const std::chrono::milliseconds silent(
+      std::min(info.tcpi_last_ack_recv, info.tcpi_last_data_recv));
+  // More than once, so that a process which was asleep itself doesn't blame the client.
+  const bool asked =
+      (info.tcpi_unacked != 0 && info.tcpi_retransmits > 1) || info.tcpi_probes > 1;
+  if (asked && silent >= host_silence_) {
+    host_is_gone_ = true;
+    Close();
+    return;
+  }
+  host_check_.SetAfter(std::max<TimeSpan>(host_silence_ - silent, kHostCheckPause));
 }
 
 asio::awaitable<bool> Connection::ReceiveProxyHeader(ProxyParse* parse) {

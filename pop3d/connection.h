@@ -33,6 +33,13 @@ class Connection {
 
   // How long the client may be silent from now on.
   void SetTimeout(TimeSpan timeout);
+  // From now on the connection ends when the client's host has answered nothing for so
+  // long, neither what was sent to it nor the question whether it has room for more. The
+  // kernel's keepalive finds out only clients to whom nothing is under way.
+  // (TCP_USER_TIMEOUT would do as much, but also ends the connection of a client that
+  // answers and merely reads on later.)
+  void WatchHost(TimeSpan silence);
+  bool host_is_gone() const { return host_is_gone_; }
   void Touch() { deadline_.SetAfter(timeout_, end_); }
   // When the connection has to be over, however much the client says.
   void SetEnd(TimePoint end);
@@ -100,6 +107,7 @@ class Connection {
   asio::awaitable<bool> Await(Io wanted);
   // Says that nothing was cut off (RFC 8446, section 6.1).
   void NotifyTlsClose();
+  void LookForHost();
   asio::awaitable<bool> ReceiveTls();
 
   asio::ip::tcp::socket socket_;
@@ -116,6 +124,9 @@ class Connection {
   bool timed_out_ = false;
   bool past_end_ = false;
   Deadline deadline_;
+  TimeSpan host_silence_{0};
+  bool host_is_gone_ = false;
+  Deadline host_check_;
 };
 
 }  // namespace restante::pop3

@@ -29,7 +29,12 @@ Session::Session(const SessionEnvironment& environment, asio::ip::tcp::socket so
       connection_(std::move(socket), environment.link.deadlines(), environment.settings.lines),
       arrival_(std::move(arrival)),
       identity_(std::move(identity)),
-      start_(environment.link.deadlines().Now()) {}
+      start_(environment.link.deadlines().Now()) {
+  const Keepalive& keepalive = environment_.settings.keepalive;
+  if (keepalive.idle.count() != 0) {
+    connection_.WatchHost(keepalive.idle + keepalive.interval * keepalive.probes);
+  }
+}
 
 asio::awaitable<void> Session::Run() {
   co_await Greet();
@@ -69,9 +74,10 @@ asio::awaitable<std::optional<Line>> Session::NextLine(LineLimit limit) {
   if (connection_.timed_out()) {
     Hit(state_ == State::kAuthorization ? Limit::kTimeBeforeLogin : Limit::kTimeInSession);
   }
-  Close(!connection_.timed_out() ? "Connection closed"
-        : connection_.past_end() ? "Disconnected: Time is up"
-                                 : "Disconnected for inactivity");
+  Close(connection_.host_is_gone() ? "Connection closed: No answer from the client's host"
+        : !connection_.timed_out() ? "Connection closed"
+        : connection_.past_end()   ? "Disconnected: Time is up"
+                                   : "Disconnected for inactivity");
   co_return std::nullopt;
 }
 
