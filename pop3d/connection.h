@@ -23,8 +23,7 @@ namespace restante::pop3 {
 
 class Connection {
  public:
-  // What output() may gather before it has to be flushed, but for one line: as much
-  // as a record of TLS holds.
+  // What output() may gather before it has to be flushed, but for one line.
   static constexpr size_t kOutputOctets = 16 * 1024;
 
   Connection(asio::ip::tcp::socket socket, Deadlines& deadlines, LineLimits lines = {});

@@ -18,7 +18,7 @@ MessageList::MessageList(RowSource& source, const v1::MaildropSession& session,
       octets_(session.octets()),
       uid_next_(session.uid_next()),
       step_(std::max(kPageRows, count_ / kMaxCheckpoints + 1)) {
-  SetPage(1, first_rows);
+  SetPage(1, 1, first_rows);
 }
 
 asio::awaitable<absl::StatusOr<MessageList::Row>> MessageList::Get(uint32_t number) {
@@ -44,13 +44,13 @@ asio::awaitable<absl::Status> MessageList::Load(uint32_t number) {
   const Anchor behind = AnchorBehind(number);
   // With as many UIDs as messages between two anchors there is no gap to search. A
   // page that begins at a multiple of its size also serves whoever goes backwards.
-  const uint32_t page_start = (number - 1) / kPageRows * kPageRows;
+  const uint32_t page_start = (number - 1) / page_rows_ * page_rows_;
   if (page_start > anchor.number && behind.uid - anchor.uid == behind.number - anchor.number) {
     anchor = {page_start, anchor.uid + (page_start - anchor.number)};
   }
   while (true) {
     const absl::StatusOr<v1::RowsResponse> page =
-        co_await source_.Rows(anchor.uid, std::min(kPageRows, count_ - anchor.number));
+        co_await source_.Rows(anchor.uid, std::min(page_rows_, count_ - anchor.number));
     if (!page.ok()) co_return page.status();
     const auto rows = static_cast<uint32_t>(page->rows_size());
     if (rows == 0 || rows > count_ - anchor.number) {
@@ -58,7 +58,7 @@ asio::awaitable<absl::Status> MessageList::Load(uint32_t number) {
                                                  anchor.number + rows, " instead of ", count_));
     }
     if (number - anchor.number <= rows) {
-      SetPage(anchor.number + 1, page->rows());
+      SetPage(anchor.number + 1, number, page->rows());
       co_return absl::OkStatus();
     }
     for (uint32_t i = 0; i < rows; ++i) {
@@ -96,13 +96,31 @@ MessageList::Anchor MessageList::AnchorBehind(uint32_t number) const {
   return anchor;
 }
 
-void MessageList::SetPage(uint32_t first,
+void MessageList::SetPage(uint32_t first, uint32_t number,
                           const google::protobuf::RepeatedPtrField<v1::MaildropRow>& rows) {
-  first_ = first;
-  page_.clear();
-  uidls_.clear();
-  page_.reserve(static_cast<size_t>(rows.size()));
-  for (const v1::MaildropRow& row : rows) {
+  // Those from `begin` to before `end` have UIDLs that fit.
+  int begin = 0;
+  int end = 0;
+  size_t octets = 0;
+  for (; end < rows.size(); ++end) {
+    const size_t added = rows[end].uidl().size();
+    if (octets + added > kPageUidlOctets) {
+      page_rows_ = std::clamp<uint32_t>(static_cast<uint32_t>(end - begin), 1, kPageRows);
+      if (first + static_cast<uint32_t>(end) > number) break;
+      begin = end;
+      octets = 0;
+    }
+    octets += added;
+  }
+  first_ = first + static_cast<uint32_t>(begin);
+  std::vector<Entry>().swap(page_);
+  std::string().swap(uidls_);
+  page_.reserve(static_cast<size_t>(end - begin));
+  uidls_.reserve(octets);
+  for (int i = 0; i < rows.size(); ++i) {
+    const v1::MaildropRow& row = rows[i];
+    Remember(first + static_cast<uint32_t>(i), row.uid());
+    if (i < begin || i >= end) continue;
     Entry entry;
     entry.octets = row.octets();
     entry.uid = row.uid();
@@ -110,7 +128,6 @@ void MessageList::SetPage(uint32_t first,
     entry.has_dot_line = row.has_dot_line() ? 1 : 0;
     page_.push_back(entry);
     uidls_.append(row.uidl());
-    Remember(first + static_cast<uint32_t>(page_.size()) - 1, row.uid());
   }
 }
 

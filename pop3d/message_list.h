@@ -1,7 +1,7 @@
 // The messages of a session by their numbers, which never change (RFC 1939,
 // section 5), in memory that doesn't grow with the maildrop: one page of rows, and
 // the UID of every k-th message, from which a page is fetched again when needed.
-// At most 64 KiB, for a million messages as well. One thread.
+// At most 22 KiB, for a million messages as well. One thread.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,8 @@ class MessageList {
  public:
   // The rows of a page that is fetched.
   static constexpr uint32_t kPageRows = 512;
+  // And what is kept of their UIDLs: with long ones a page has fewer rows.
+  static constexpr size_t kPageUidlOctets = 6 * 1024;
 
   struct Row {
     uint32_t number = 0;
@@ -72,8 +74,10 @@ class MessageList {
   asio::awaitable<absl::Status> Load(uint32_t number);
   Anchor AnchorBefore(uint32_t number) const;
   Anchor AnchorBehind(uint32_t number) const;
-  // Makes `rows`, whose first is message `first`, the page.
-  void SetPage(uint32_t first, const google::protobuf::RepeatedPtrField<v1::MaildropRow>& rows);
+  // Makes `rows`, whose first is message `first`, the page, or as many of them around
+  // `number` as may be kept.
+  void SetPage(uint32_t first, uint32_t number,
+               const google::protobuf::RepeatedPtrField<v1::MaildropRow>& rows);
   void Remember(uint32_t number, uint32_t uid);
 
   RowSource& source_;
@@ -81,6 +85,8 @@ class MessageList {
   const uint64_t octets_;
   const uint32_t uid_next_;
 
+  // How many rows a page is expected to keep.
+  uint32_t page_rows_ = kPageRows;
   uint32_t first_ = 1;
   std::vector<Entry> page_;
   std::string uidls_;

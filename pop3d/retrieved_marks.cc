@@ -15,10 +15,10 @@ void RetrievedMarks::Settle(uint64_t sent_octets) {
 }
 
 void RetrievedMarks::AppendTo(google::protobuf::RepeatedPtrField<v1::UidRange>* ranges) const {
-  for (const UidRun& run : marks_.UidRuns()) {
+  for (auto run = marks_.RunFrom(1); run.has_value(); run = marks_.RunFrom(run->last + 1)) {
     v1::UidRange& range = *ranges->Add();
-    range.set_first(run.first);
-    range.set_last(run.last);
+    range.set_first(run->uids->first);
+    range.set_last(run->uids->last);
   }
 }
 

@@ -37,6 +37,7 @@ class RetrievedMarks {
   };
   // No longer than the responses that an output buffer holds.
   std::vector<Unsent> unsent_;
+  // Of runs alone, whose UIDs are known.
   MessageMarks marks_;
 };
 

@@ -13,6 +13,7 @@ Session::Maildrop::Maildrop(LinkPort& link, LinkPort::OpenedMaildrop opened,
     : link(link),
       held(std::move(opened.held)),
       list(*this, opened.response.session(), opened.response.rows()),
+      marks(list.count()),
       policy(opened.response.session().has_announcement()
                  ? opened.response.session().announcement()
                  : link.announcement()),

@@ -27,6 +27,7 @@
 #include "pop3d/session_log.h"
 #include "pop3d/settings.h"
 #include "pop3d/transfer.h"
+#include "pop3d/turnstile.h"
 
 namespace restante::pop3 {
 
@@ -36,6 +37,8 @@ struct SessionEnvironment {
   LinkPort& link;
   Limits& limits;
   Farewells& farewells;
+  // For QUITs that delete by many runs, whose requests are as large as that.
+  Turnstile& large_commits;
   // Null where TLS isn't configured.
   ServerTls* tls = nullptr;
 };
@@ -159,6 +162,9 @@ class Session {
 
   // UPDATE.
   asio::awaitable<void> Update();
+  // Deletes what is marked, or nothing.
+  asio::awaitable<absl::Status> CommitMarks();
+  asio::awaitable<absl::StatusOr<uint32_t>> UidOf(uint32_t number);
   // Frees the lock, and tells what was retrieved.
   void CloseMaildrop();
 

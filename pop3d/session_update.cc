@@ -16,20 +16,10 @@ asio::awaitable<void> Session::Update() {
     CloseMaildrop();
     Ok(Text::kLoggingOut);
   } else {
-    v1::CommitRequest request;
-    request.set_close(true);
-    for (const UidRun& run : maildrop.marks.UidRuns()) {
-      v1::UidRange& range = *request.add_delete_uids();
-      range.set_first(run.first);
-      range.set_last(run.last);
-    }
     if (On(Fault::kQuitAnswersFirst)) Ok(Text::kDeleted);
     // Replies to earlier commands needn't wait for the disk.
     co_await connection_.Flush();
-    maildrop.retrieved.Settle(connection_.sent_octets());
-    maildrop.retrieved.AppendTo(request.mutable_retrieved_uids());
-    const absl::StatusOr<v1::CommitResponse> committed =
-        co_await environment_.link.Commit(*maildrop.held, std::move(request));
+    const absl::Status committed = co_await CommitMarks();
     if (On(Fault::kQuitAnswersFirst)) {
       CloseMaildrop();
     } else if (committed.ok() || On(Fault::kQuitHidesFailure)) {
@@ -37,13 +27,54 @@ asio::awaitable<void> Session::Update() {
       Ok(Text::kDeleted);
     } else {
       // RFC 1939 asks for -ERR if some messages were not removed. All were or none.
-      LogSessionError(identity_, "Deletion failed", committed.status());
+      LogSessionError(identity_, "Deletion failed", committed);
       Fail(kSysTempCode, Text::kDeletionFailed);
       CloseMaildrop();
     }
   }
   Close("Logged out");
   co_await connection_.Flush();
+}
+
+asio::awaitable<absl::Status> Session::CommitMarks() {
+  Maildrop& maildrop = *maildrop_;
+  // However many clients QUIT at once, there is one large request on a thread.
+  Turnstile::Turn turn;
+  if (maildrop.marks.run_count() > MessageMarks::kMaxRuns) {
+    LinkPort& link = environment_.link;
+    const TimePoint until = link.deadlines().Now() + link.options().operation_timeout;
+    const bool got = co_await environment_.large_commits.Wait(link.deadlines(), until, &turn);
+    if (!got) co_return absl::DeadlineExceededError("many others delete by as many runs");
+  }
+  v1::CommitRequest request;
+  request.set_close(true);
+  std::optional<MessageMarks::Run> run = maildrop.marks.RunFrom(1);
+  for (; run.has_value(); run = maildrop.marks.RunFrom(run->last + 1)) {
+    if (!run->uids.has_value()) {
+      const absl::StatusOr<uint32_t> first = co_await UidOf(run->first);
+      if (!first.ok()) co_return first.status();
+      const absl::StatusOr<uint32_t> last = co_await UidOf(run->last);
+      if (!last.ok()) co_return last.status();
+      run->uids = UidRun{*first, *last};
+    }
+    v1::UidRange& range = *request.add_delete_uids();
+    range.set_first(run->uids->first);
+    range.set_last(run->uids->last);
+  }
+  maildrop.retrieved.Settle(connection_.sent_octets());
+  maildrop.retrieved.AppendTo(request.mutable_retrieved_uids());
+  const absl::StatusOr<v1::CommitResponse> committed =
+      co_await environment_.link.Commit(*maildrop.held, std::move(request));
+  co_return committed.status();
+}
+
+asio::awaitable<absl::StatusOr<uint32_t>> Session::UidOf(uint32_t number) {
+  MessageList& list = maildrop_->list;
+  const std::optional<MessageList::Row> cached = list.Cached(number);
+  if (cached.has_value()) co_return cached->uid;
+  const absl::StatusOr<MessageList::Row> row = co_await list.Get(number);
+  if (!row.ok()) co_return row.status();
+  co_return row->uid;
 }
 
 void Session::CloseMaildrop() {

@@ -161,7 +161,8 @@ asio::awaitable<void> Worker::Serve(asio::ip::tcp::socket socket, Arrival arriva
     identity.id = absl::StrFormat("%016x", session_ids_());
     identity.remote = remote;
     identity.local = socket.local_endpoint(ignored);
-    const SessionEnvironment environment{settings_, *port_, limits_, farewells_, tls_};
+    const SessionEnvironment environment{settings_,  *port_,         limits_,
+                                         farewells_, large_commits_, tls_};
     Session session(environment, std::move(socket), std::move(arrival), std::move(identity));
     sessions_.insert(&session);
     co_await session.Run();

@@ -87,6 +87,7 @@ class Worker {
   ConnectionCount& connections_;
   Limits& limits_;
   Farewells farewells_;
+  Turnstile large_commits_;
   LinkPort* port_ = nullptr;
   std::list<Listener> listeners_;
   absl::flat_hash_set<Session*> sessions_;

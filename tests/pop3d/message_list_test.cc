@@ -114,8 +114,18 @@ TEST_F(MessageListTest, FindsEachMessageFromAnyOtherOfAMillionInBoundedMemory) {
   for (const uint32_t number : {999'999u, 1u, 500'000u, 500'001u, 250'000u, 1'000'000u, 65u,
                                 512u, 513u, 1024u, 777'777u, 2u}) {
     ExpectRow(source, list, number);
-    EXPECT_LE(list.OctetsOfMemory(), 64u * 1024) << number;
+    EXPECT_LE(list.OctetsOfMemory(), 22u * 1024 + 256) << number;
   }
+}
+
+TEST_F(MessageListTest, KeepsAsManyRowsOfAPageAsTheirUidlsLeaveRoomFor) {
+  Source source(5000, 7);
+  source.uidl_octets = 70;
+  MessageList list(source, source.Session(), source.First(64));
+  for (uint32_t number = 1; number <= 5000; ++number) ExpectRow(source, list, number);
+  constexpr int kRows = MessageList::kPageUidlOctets / 70;
+  EXPECT_EQ(source.calls, (5000 - 64 + kRows - 1) / kRows);
+  for (uint32_t number = 5000; number >= 1; --number) ExpectRow(source, list, number);
 }
 
 TEST_F(MessageListTest, RemembersWhereItHasBeen) {

@@ -1,4 +1,7 @@
 // The TRANSACTION state, but for RETR and TOP.
+#include <algorithm>
+#include <thread>
+
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "tests/pop3d/session_test.h"
@@ -155,6 +158,48 @@ TEST_F(TransactionTest, DeletesEveryOtherOfManyMessages) {
   const v1::CommitRequest commit = storage_.last_commit();
   ASSERT_EQ(commit.delete_uids_size(), 1'000);
   EXPECT_EQ(commit.delete_uids(999).first(), 1'999u);
+}
+
+// With gaps between the UIDs, which have to be asked for again.
+TEST_F(TransactionTest, DeletesEveryOtherOfTwentyThousandMessages) {
+  storage_.AddGiantAccount("giant", "secret", 20'000, 7);
+  auto client = Open("giant");
+  std::string commands;
+  for (int number = 2; number <= 20'000; number += 2) {
+    absl::StrAppend(&commands, "DELE ", number, "\r\n");
+  }
+  std::thread sending([&] { client->Send(commands); });
+  for (int i = 0; i < 10'000; ++i) EXPECT_THAT(client->ReadLine(), StartsWith("+OK"));
+  sending.join();
+  EXPECT_THAT(client->Command("STAT"), StartsWith("+OK 10000 "));
+  EXPECT_THAT(client->Command("DELE 2"), StartsWith("-ERR "));
+  const std::string rest = client->MultiLine("UIDL");
+  EXPECT_EQ(std::count(rest.begin(), rest.end(), '\n'), 10'000);
+  EXPECT_THAT(client->Command("QUIT"), StartsWith("+OK"));
+  const v1::CommitRequest commit = storage_.last_commit();
+  ASSERT_EQ(commit.delete_uids_size(), 10'000);
+  for (int i = 0; i < 10'000; ++i) {
+    // Of each seven UIDs there are six messages.
+    const auto number = static_cast<uint32_t>(2 * i + 2);
+    const uint32_t uid = number + (number - 1) / 6;
+    ASSERT_EQ(commit.delete_uids(i).first(), uid) << number;
+    ASSERT_EQ(commit.delete_uids(i).last(), uid) << number;
+  }
+}
+
+TEST_F(TransactionTest, DeletesNothingWhenTheUidsOfWhatIsMarkedCannotBeHad) {
+  storage_.AddGiantAccount("giant", "secret", 20'000, 0);
+  auto client = Open("giant");
+  std::string commands;
+  for (int number = 2; number <= 20'000; number += 2) {
+    absl::StrAppend(&commands, "DELE ", number, "\r\n");
+  }
+  std::thread sending([&] { client->Send(commands); });
+  for (int i = 0; i < 10'000; ++i) EXPECT_THAT(client->ReadLine(), StartsWith("+OK"));
+  sending.join();
+  storage_.ForgetSessions();
+  EXPECT_THAT(client->Command("QUIT"), StartsWith("-ERR [SYS/TEMP]"));
+  EXPECT_TRUE(client->AtEnd());
 }
 
 }  // namespace
