@@ -2,14 +2,20 @@
 
 #include <utility>
 
+#include "common/config.h"
 #include "common/grpc_status.h"
 
 namespace restante::pop3 {
 
 std::shared_ptr<ExchangeStream> ExchangeStream::Start(v1::MaildropService::Stub& stub,
-                                                      ExchangeEvents& events) {
+                                                      ExchangeEvents& events,
+                                                      absl::Duration heartbeat) {
   std::shared_ptr<ExchangeStream> stream(new ExchangeStream(events));
   stream->self_ = stream;
+  {
+    absl::MutexLock lock(&stream->mutex_);
+    *stream->pending_.mutable_heartbeat_interval() = ToProto(heartbeat);
+  }
   // While the service is away the call waits for the channel to find it again.
   stream->context_.set_wait_for_ready(true);
   stub.async()->Exchange(&stream->context_, stream.get());
@@ -28,7 +34,7 @@ void ExchangeStream::Enqueue(v1::Operation operation) {
 
 ExchangeStream::Next ExchangeStream::TakeNext() {
   if (writing_ || ended_) return Next::kNothing;
-  if (pending_.operations_size() != 0) {
+  if (pending_.operations_size() != 0 || std::exchange(beat_, false)) {
     written_.Clear();
     written_.Swap(&pending_);
     writing_ = true;
@@ -58,6 +64,16 @@ void ExchangeStream::Flush() {
   if (next == Next::kNothing) return;
   Do(next);
   RemoveHold();
+}
+
+void ExchangeStream::Beat() {
+  {
+    absl::MutexLock lock(&mutex_);
+    // What is being written shows as much.
+    if (writing_ || finishing_) return;
+    beat_ = true;
+  }
+  Flush();
 }
 
 void ExchangeStream::Finish() {

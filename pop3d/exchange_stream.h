@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "restante/v1/maildrop.grpc.pb.h"
 
 namespace restante::pop3 {
@@ -41,14 +42,18 @@ class ExchangeEvents {
 class ExchangeStream final
     : public grpc::ClientBidiReactor<v1::ExchangeRequest, v1::ExchangeResponse> {
  public:
-  // `events` must live until OnBroken.
+  // `events` must live until OnBroken. The service is told to expect a message every
+  // `heartbeat`.
   static std::shared_ptr<ExchangeStream> Start(v1::MaildropService::Stub& stub,
-                                               ExchangeEvents& events);
+                                               ExchangeEvents& events,
+                                               absl::Duration heartbeat);
 
   // Any thread. Operations leave in the order of these calls, at the next Flush
   // or after the write that is under way.
   void Enqueue(v1::Operation operation) ABSL_LOCKS_EXCLUDED(mutex_);
   void Flush() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Shows the service that we live, by a message without operations if there are none.
+  void Beat() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Any thread. Ends the call once everything enqueued has left; OnBroken tells
   // when the service has ended it too.
@@ -78,6 +83,7 @@ class ExchangeStream final
 
   absl::Mutex mutex_;
   v1::ExchangeRequest pending_ ABSL_GUARDED_BY(mutex_);
+  bool beat_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

@@ -38,6 +38,8 @@ struct LinkOptions {
   TimeSpan link_wait = std::chrono::seconds(3);
   // How long an operation may take, waiting for the link and repetition included.
   TimeSpan operation_timeout = std::chrono::seconds(10);
+  // How often the service is shown that this process lives.
+  TimeSpan heartbeat = std::chrono::seconds(1);
 };
 
 class LinkPort;

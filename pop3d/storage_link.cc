@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "asio/post.hpp"
 #include "common/log.h"
 
@@ -27,6 +28,7 @@ StorageLink::StorageLink(asio::io_context& control, const LinkOptions& options,
       maildrops_(v1::MaildropService::NewStub(exchange_channel_)),
       messages_(v1::MessagesService::NewStub(body_channel_)),
       retry_(control),
+      beat_(control),
       stop_deadline_(control),
       work_(asio::make_work_guard(control)) {}
 
@@ -42,10 +44,20 @@ LinkPort& StorageLink::AddPort(asio::io_context& context, Deadlines& deadlines) 
 void StorageLink::Start(std::function<void()> on_first_up) {
   on_first_up_ = std::move(on_first_up);
   Connect();
+  AwaitBeat();
+}
+
+void StorageLink::AwaitBeat() {
+  beat_.expires_after(options_.heartbeat);
+  beat_.async_wait([this](asio::error_code error) {
+    if (error || (stopping_ && stream_ == nullptr)) return;
+    if (stream_ != nullptr) stream_->Beat();
+    AwaitBeat();
+  });
 }
 
 void StorageLink::Connect() {
-  stream_ = ExchangeStream::Start(*maildrops_, *this);
+  stream_ = ExchangeStream::Start(*maildrops_, *this, absl::FromChrono(options_.heartbeat));
   // A stream tells of its success only by an answer. This one is about no session
   // at all, and whatever the service says to it will do.
   v1::Operation probe;
@@ -136,6 +148,7 @@ void StorageLink::Stop(std::function<void()> on_stopped) {
 
 void StorageLink::CompleteStop() {
   stop_deadline_.cancel();
+  beat_.cancel();
   work_.reset();
   if (on_stopped_) std::exchange(on_stopped_, nullptr)();
 }

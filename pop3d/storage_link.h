@@ -3,7 +3,8 @@
 // sessions of each thread use it.
 //
 // A stream counts as up once the service has answered on it. The first try after
-// a break is at once, then with growing pauses.
+// a break is at once, then with growing pauses. Heartbeats tell the service that this
+// process lives: when they stay away, it frees the maildrops that sessions hold.
 #pragma once
 
 #include <grpcpp/channel.h>
@@ -52,6 +53,7 @@ class StorageLink final : public ExchangeEvents {
                 std::vector<uint64_t> unsent) override;
 
   void Connect();
+  void AwaitBeat();
   void HandleProbeAnswer(uint64_t id);
   void HandleBreak(const absl::Status& status, const std::vector<uint64_t>& unsent);
   void CompleteStop();
@@ -68,6 +70,7 @@ class StorageLink final : public ExchangeEvents {
 
   // Of the control thread.
   asio::steady_timer retry_;
+  asio::steady_timer beat_;
   asio::steady_timer stop_deadline_;
   std::shared_ptr<ExchangeStream> stream_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;

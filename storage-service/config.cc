@@ -30,6 +30,14 @@ absl::Status CheckDuration(absl::string_view key, const google::protobuf::Durati
   return ConfigError(key, absl::StrCat("must be at least ", absl::FormatDuration(least)));
 }
 
+// Front-ends show life every second, and no lock may outlive a dead one by more than 6 s.
+absl::Status CheckLeaseGrace(const config::StorageConfig& config) {
+  const absl::Duration grace = FromProto(config.sessions().lease_grace());
+  if (grace >= absl::Seconds(3) && grace <= absl::Seconds(5)) return absl::OkStatus();
+  return ConfigError("sessions.lease_grace",
+                     absl::StrCat(absl::FormatDuration(grace), " is out of range: 3s to 5s"));
+}
+
 absl::Status CheckRange(absl::string_view key, uint64_t value, uint64_t least, uint64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
   return ConfigError(key, absl::StrCat(value, " is out of range: ", least, " to ", most));
@@ -110,8 +118,7 @@ absl::Status CheckStorageConfig(const config::StorageConfig& config) {
            CheckDuration("expunged_grace", config.expunged_grace(), absl::ZeroDuration()),
            CheckDuration("reclaim_interval", config.reclaim_interval(), absl::Milliseconds(10)),
            CheckDuration("drain_time", config.drain_time(), absl::ZeroDuration()),
-           CheckDuration("sessions.lease_grace", config.sessions().lease_grace(),
-                         absl::Milliseconds(10)),
+           CheckLeaseGrace(config),
            CheckDuration("sessions.unary_lease", config.sessions().unary_lease(),
                          absl::Milliseconds(10)),
            CheckDuration("sessions.auth_token_lifetime",

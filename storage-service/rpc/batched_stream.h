@@ -84,6 +84,8 @@ class BatchedStream
 
   // A call has come; the first thing that happens. Begins waiting for the next one.
   virtual void OnCall() = 0;
+  // A message has come, whose items are taken next. On the queue's thread.
+  virtual void OnMessage(const Request& /*message*/) {}
   // Takes one item of a message. It counts as under way until Finished().
   virtual void OnItem(Request& message, int index) = 0;
   // The call is over, whichever way. `undelivered` are results that the client
@@ -120,6 +122,15 @@ class BatchedStream
     add(unsent_.back().response);
     WriteIfReady();
   }
+
+  // Nothing more is read before something is done with that was taken.
+  bool IsHeldUp() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return !over_ && under_way_ >= limits_.most_under_way;
+  }
+
+  // Ends the call from our side, whatever is under way; between OnCall and OnOver.
+  void Cancel() { call_.TryCancel(); }
 
   // Asks again, after HasRoom() may have changed.
   void RoomChanged() ABSL_LOCKS_EXCLUDED(mutex_) { TakeItems(); }
@@ -161,6 +172,7 @@ class BatchedStream
   void OnMetadataSent(bool /*ok*/) { TagReturned(); }
 
   void OnRead(bool ok) {
+    if (ok) OnMessage(message_);
     {
       absl::MutexLock lock(&mutex_);
       reading_ = false;

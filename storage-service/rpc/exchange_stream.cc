@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/config.h"
 #include "storage-service/rpc/convert.h"
 #include "storage-service/rpc/maildrop_calls.h"
 
@@ -68,11 +69,22 @@ ExchangeStream::ExchangeStream(ServiceContext& context,
 void ExchangeStream::OnCall() {
   Serve(context_, methods_, limits_);
   context_.counters.exchange_streams.fetch_add(1, std::memory_order_relaxed);
-  lease_ = maildrops_.BeginLease([this](const store::Pop3Announcement& announcement) {
+  store::Maildrops::LeaseEvents events;
+  events.announce = [this](const store::Pop3Announcement& announcement) {
     AddToNext([&](v1::ExchangeResponse& response) {
       ToProto(announcement, response.mutable_announcement());
     });
-  });
+  };
+  events.held_up = [this] { return IsHeldUp(); };
+  events.over = [this] { Cancel(); };
+  lease_ = maildrops_.BeginLease(std::move(events));
+}
+
+void ExchangeStream::OnMessage(const v1::ExchangeRequest& message) {
+  maildrops_.Heard(lease_);
+  if (std::exchange(heard_, true) || !message.has_heartbeat_interval()) return;
+  const absl::Duration interval = restante::FromProto(message.heartbeat_interval());
+  if (interval > absl::ZeroDuration()) maildrops_.WatchForSilence(lease_, interval);
 }
 
 void ExchangeStream::OnItem(v1::ExchangeRequest& message, int index) {

@@ -34,6 +34,7 @@ class ExchangeStream final : public BatchedStream<ExchangeStream, v1::ExchangeRe
                  StreamLimits limits);
 
   void OnCall() override;
+  void OnMessage(const v1::ExchangeRequest& message) override;
   void OnItem(v1::ExchangeRequest& message, int index) override;
   void OnOver(std::deque<Batch> undelivered) override;
 
@@ -54,6 +55,8 @@ class ExchangeStream final : public BatchedStream<ExchangeStream, v1::ExchangeRe
   const StreamLimits limits_;
   store::Maildrops& maildrops_;
   store::LeaseId lease_ = 0;
+  // Of the queue's thread.
+  bool heard_ = false;
 
   absl::Mutex sessions_mutex_;
   // Sessions with an operation under way, and what waits behind it.

@@ -20,7 +20,7 @@ void SetOptions(grpc::ServerBuilder& builder) {
   // Channels of ours ping every 10 s (common/grpc_channel.cc); by default a server
   // takes more than one ping in 5 minutes for an attack.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
-  // A front-end that vanished is found out in time to free its leases.
+  // A client that vanished is found out. Front-ends are by their heartbeats, long before.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

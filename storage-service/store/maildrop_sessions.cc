@@ -46,8 +46,9 @@ MaildropSessions::MaildropSessions(engine::Engine* engine, MailboxTable* mailbox
       table_(engine->epoch(), clock, options.lease_grace, options.unary_lease,
              std::move(wake)) {}
 
-LeaseId MaildropSessions::BeginLease(AnnouncementWatcher announce) {
-  const LeaseId lease = table_.BeginLease();
+LeaseId MaildropSessions::BeginLease(LeaseEvents events) {
+  AnnouncementWatcher announce = std::move(events.announce);
+  const LeaseId lease = table_.BeginLease(std::move(events));
   if (announce) directory_->policies().Watch(lease, std::move(announce));
   return lease;
 }

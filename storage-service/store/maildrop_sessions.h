@@ -35,8 +35,12 @@ class MaildropSessions : public Maildrops {
                    const TokenSealer* sealer, const Clock* clock, const StoreOptions& options,
                    std::function<void(MailboxId)> expunged, std::function<void()> wake);
 
-  LeaseId BeginLease(AnnouncementWatcher announce) override;
+  LeaseId BeginLease(LeaseEvents events) override;
   void EndLease(LeaseId lease) override;
+  void Heard(LeaseId lease) override { table_.Heard(lease); }
+  void WatchForSilence(LeaseId lease, absl::Duration heartbeat) override {
+    table_.WatchForSilence(lease, heartbeat);
+  }
   Task<absl::StatusOr<OpenedMaildrop>> Login(LeaseId lease, LoginCredentials credentials,
                                              ClientInfo client, uint32_t first_rows,
                                              SessionOptions options) override;

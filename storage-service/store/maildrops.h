@@ -52,14 +52,30 @@ class Maildrops {
  public:
   virtual ~Maildrops() = default;
 
-  // A front-end's stream begins, and breaks: after EndLease its sessions live for
-  // another 5 seconds, in which Resume may take them to another lease. `announce`
-  // is told at once what CAPA may say before anybody has logged in, and again when
-  // that changes, on any thread; never after EndLease has returned. It must be quick
-  // and call nothing of the store. May be null.
+  // Called on any thread, and never after EndLease has returned; must be quick and call
+  // nothing of the store. Each may be null.
   using AnnouncementWatcher = std::function<void(const Pop3Announcement&)>;
-  virtual LeaseId BeginLease(AnnouncementWatcher announce) = 0;
+  struct LeaseEvents {
+    // What CAPA may say before anybody has logged in; at once, and when that changes.
+    AnnouncementWatcher announce = nullptr;
+    // Whether it is we who don't listen to the front-end now.
+    std::function<bool()> held_up = nullptr;
+    // The front-end was silent for too long: the lease is over, and its stream has to
+    // be ended.
+    std::function<void()> over = nullptr;
+  };
+
+  // A front-end's stream begins, and breaks: after EndLease its sessions live for
+  // another 5 seconds, in which Resume may take them to another lease.
+  virtual LeaseId BeginLease(LeaseEvents events) = 0;
   virtual void EndLease(LeaseId lease) = 0;
+
+  // The front-end has shown life.
+  virtual void Heard(LeaseId lease) = 0;
+  // It will do so at least every `heartbeat`: from now on the lease and its sessions end
+  // 5 seconds after the last sign of life (or three heartbeats, if that is longer),
+  // whether or not the stream has broken.
+  virtual void WatchForSilence(LeaseId lease, absl::Duration heartbeat) = 0;
 
   virtual Task<absl::StatusOr<OpenedMaildrop>> Login(LeaseId lease,
                                                      LoginCredentials credentials,

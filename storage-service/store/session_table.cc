@@ -8,6 +8,16 @@
 namespace restante::store {
 namespace {
 
+// Expire may be called so much later than it should be; any later, and this process
+// has stood still.
+constexpr absl::Duration kPunctual = absl::Milliseconds(500);
+// Signs of life that may be missing.
+constexpr int kMissingHeartbeats = 3;
+
+absl::Status StreamGone() {
+  return LeaseLost("the stream that asked for the maildrop is gone");
+}
+
 absl::Status InUse() {
   return MakeError(v1::ERROR_REASON_IN_USE, "another session holds the maildrop");
 }
@@ -30,33 +40,90 @@ SessionTable::SessionTable(uint64_t epoch, const Clock* clock, absl::Duration gr
       unary_lease_(unary_lease),
       wake_(std::move(wake)) {}
 
-LeaseId SessionTable::BeginLease() {
+LeaseId SessionTable::BeginLease(Maildrops::LeaseEvents events) {
   absl::MutexLock lock(&mutex_);
-  leases_[++last_lease_] = absl::InfiniteFuture();
+  Lease& lease = leases_[++last_lease_];
+  lease.heard = clock_->Now();
+  lease.events = std::move(events);
   return last_lease_;
+}
+
+void SessionTable::Heard(LeaseId lease) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = leases_.find(lease);
+  if (found != leases_.end()) found->second.heard = Look();
+}
+
+void SessionTable::WatchForSilence(LeaseId lease, absl::Duration heartbeat) {
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = leases_.find(lease);
+    if (found == leases_.end()) return;
+    found->second.most_silence = std::max(grace_, kMissingHeartbeats * heartbeat);
+  }
+  if (wake_) wake_();
 }
 
 void SessionTable::EndLease(LeaseId lease) {
   Aftermath after;
   absl::MutexLock lock(&mutex_);
-  const auto found = leases_.find(lease);
-  if (found != leases_.end()) found->second = std::min(found->second, clock_->Now());
-  for (LockQueue::Waiter& waiter : waiting_.TakeThoseOf(lease)) {
-    after.answers.emplace_back(std::move(waiter),
-                               LeaseLost("the stream that asked for the maildrop is gone"));
+  if (const auto found = leases_.find(lease); found != leases_.end()) {
+    found->second.broken = std::min(found->second.broken, Look());
+    found->second.events = {};
   }
+  GiveUpWaits(lease, after);
+}
+
+void SessionTable::GiveUpWaits(LeaseId lease, Aftermath& after) {
+  for (LockQueue::Waiter& waiter : waiting_.TakeThoseOf(lease)) {
+    after.answers.emplace_back(std::move(waiter), StreamGone());
+  }
+}
+
+absl::Time SessionTable::Look() {
+  const absl::Time now = clock_->Now();
+  const absl::Duration late = now - watch_due_;
+  if (late < kPunctual) return now;
+  for (auto& [id, lease] : leases_) lease.heard = std::min(now, lease.heard + late);
+  watch_due_ = now;
+  return now;
+}
+
+absl::Time SessionTable::EndOf(const Lease& lease) const {
+  return std::min(lease.broken + grace_, lease.heard + lease.most_silence);
+}
+
+bool SessionTable::IsOver(Lease& lease, absl::Time now) {
+  if (EndOf(lease) > now) return false;
+  if (lease.events.held_up && lease.events.held_up()) lease.heard = now;
+  return EndOf(lease) <= now;
+}
+
+bool SessionTable::EndLeases(absl::Time now, Aftermath& after) {
+  bool watched = false;
+  for (auto lease = leases_.begin(); lease != leases_.end();) {
+    if (!IsOver(lease->second, now)) {
+      watched |= lease->second.most_silence < absl::InfiniteDuration();
+      ++lease;
+      continue;
+    }
+    if (lease->second.events.over) lease->second.events.over();
+    GiveUpWaits(lease->first, after);
+    leases_.erase(lease++);
+  }
+  return watched;
 }
 
 bool SessionTable::IsAlive(LeaseId lease) const {
   if (lease == kUnaryLease) return true;
   const auto found = leases_.find(lease);
-  return found != leases_.end() && found->second == absl::InfiniteFuture();
+  return found != leases_.end() && found->second.broken == absl::InfiniteFuture();
 }
 
 absl::Time SessionTable::EndOf(const Entry& entry) const {
   if (entry.lease == kUnaryLease) return entry.last_call + unary_lease_;
   const auto lease = leases_.find(entry.lease);
-  return lease == leases_.end() ? absl::InfinitePast() : lease->second + grace_;
+  return lease == leases_.end() ? absl::InfinitePast() : EndOf(lease->second);
 }
 
 void SessionTable::End(uint64_t fencing, Aftermath& after) {
@@ -88,11 +155,14 @@ void SessionTable::Fence(const MailboxId& mailbox, Aftermath& after) {
 SessionTable::Entry* SessionTable::Living(uint64_t fencing, Aftermath& after) {
   const auto entry = entries_.find(fencing);
   if (entry == entries_.end()) return nullptr;
-  if (entry->second.busy == 0 && EndOf(entry->second) <= clock_->Now()) {
-    End(fencing, after);
-    return nullptr;
-  }
-  return &entry->second;
+  if (entry->second.busy > 0) return &entry->second;
+  const absl::Time now = Look();
+  const auto lease = leases_.find(entry->second.lease);
+  const bool over =
+      lease == leases_.end() ? EndOf(entry->second) <= now : IsOver(lease->second, now);
+  if (!over) return &entry->second;
+  End(fencing, after);
+  return nullptr;
 }
 
 bool SessionTable::IsHeld(const MailboxId& mailbox, Aftermath& after) {
@@ -121,7 +191,7 @@ void SessionTable::Occupy(const MailboxId& mailbox, LeaseId lease, uint64_t fenc
 absl::StatusOr<uint64_t> SessionTable::Reserve(const MailboxId& mailbox, LeaseId lease) {
   Aftermath after;
   absl::MutexLock lock(&mutex_);
-  if (!IsAlive(lease)) return LeaseLost("the stream that asked for the maildrop is gone");
+  if (!IsAlive(lease)) return StreamGone();
   if (IsHeld(mailbox, after)) return InUse();
   return Occupy(mailbox, lease);
 }
@@ -147,8 +217,7 @@ void SessionTable::AcquireOrWait(LockQueue::Waiter waiter, absl::Duration wait) 
     absl::MutexLock lock(&mutex_);
     const MailboxId mailbox = waiter.mailbox;
     if (!IsAlive(waiter.lease)) {
-      after.answers.emplace_back(std::move(waiter),
-                                 LeaseLost("the stream that asked for the maildrop is gone"));
+      after.answers.emplace_back(std::move(waiter), StreamGone());
       return;
     }
     if (!IsHeld(mailbox, after)) {
@@ -184,7 +253,7 @@ absl::Status SessionTable::ReserveAgain(const MailboxId& mailbox, uint64_t fenci
                                         LeaseId lease) {
   Aftermath after;
   absl::MutexLock lock(&mutex_);
-  if (!IsAlive(lease)) return LeaseLost("the stream that asked for the maildrop is gone");
+  if (!IsAlive(lease)) return StreamGone();
   if (IsHeld(mailbox, after)) return LeaseLost("a newer session holds the maildrop");
   Occupy(mailbox, lease, fencing);
   return absl::OkStatus();
@@ -262,8 +331,10 @@ absl::StatusOr<absl::Duration> SessionTable::Renew(uint64_t fencing) {
 absl::Time SessionTable::Expire() {
   Aftermath after;
   absl::MutexLock lock(&mutex_);
-  const absl::Time now = clock_->Now();
-  absl::Time next = absl::InfiniteFuture();
+  const absl::Time now = Look();
+  const bool watched = EndLeases(now, after);
+  watch_due_ = watched ? now + kWatchInterval : absl::InfiniteFuture();
+  absl::Time next = watch_due_;
   std::vector<uint64_t> over;
   for (const auto& [fencing, entry] : entries_) {
     if (entry.busy > 0) continue;
@@ -286,13 +357,6 @@ absl::Time SessionTable::Expire() {
     Fence(mailbox, after);
   }
   next = std::min(next, waiting_.next());
-  for (auto lease = leases_.begin(); lease != leases_.end();) {
-    if (lease->second + grace_ <= now) {
-      leases_.erase(lease++);
-    } else {
-      ++lease;
-    }
-  }
   next_look_ = next;
   return next;
 }

@@ -5,6 +5,10 @@
 // upper half, a counter in the lower, so that it grows over restarts. A session
 // that is busy (opening, committing) outlives its lease until it is done.
 //
+// The lease of a front-end that shows life at regular times ends by itself when that
+// stays away for too long. What this process slept through itself isn't taken for the
+// front-ends' silence: when Expire is called late, they have that much longer.
+//
 // A login may wait for a lock, without a thread, and may take it over then: from
 // that moment no call of the older session succeeds any more, but for a commit that
 // is already under way, which is over before the lock changes hands.
@@ -47,13 +51,19 @@ struct Session {
 
 class SessionTable {
  public:
+  // While a lease is watched for silence, Expire is called at least this often.
+  static constexpr absl::Duration kWatchInterval = absl::Seconds(1);
+
   // `wake` is called when Expire has to be called earlier than its last answer said.
   SessionTable(uint64_t epoch, const Clock* clock, absl::Duration grace,
                absl::Duration unary_lease, std::function<void()> wake = nullptr);
   // No call may be under way, and nobody wait.
   ~SessionTable() = default;
 
-  LeaseId BeginLease() ABSL_LOCKS_EXCLUDED(mutex_);
+  LeaseId BeginLease(Maildrops::LeaseEvents events = {}) ABSL_LOCKS_EXCLUDED(mutex_);
+  // As Maildrops tells of them.
+  void Heard(LeaseId lease) ABSL_LOCKS_EXCLUDED(mutex_);
+  void WatchForSilence(LeaseId lease, absl::Duration heartbeat) ABSL_LOCKS_EXCLUDED(mutex_);
   // Whoever waits for a lock on behalf of this lease gives up: LEASE_LOST.
   void EndLease(LeaseId lease) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -107,14 +117,21 @@ class SessionTable {
   // The lease that a session has from now on; zero for sessions of a stream.
   absl::StatusOr<absl::Duration> Renew(uint64_t fencing) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Ends what has outlived its lease, and waits whose time is up. When to look again;
-  // InfiniteFuture: not before something else happens.
+  // Ends leases that were silent, what has outlived its lease, and waits whose time is up. When
+  // to look again; InfiniteFuture: not before something else happens.
   absl::Time Expire() ABSL_LOCKS_EXCLUDED(mutex_);
 
   size_t sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsOfThisEpoch(uint64_t fencing) const { return fencing >> 32 == epoch_; }
 
  private:
+  struct Lease {
+    absl::Time heard;
+    // So much silence ends it.
+    absl::Duration most_silence = absl::InfiniteDuration();
+    absl::Time broken = absl::InfiniteFuture();
+    Maildrops::LeaseEvents events;
+  };
   struct Entry {
     MailboxId mailbox;
     LeaseId lease = kUnaryLease;
@@ -147,6 +164,14 @@ class SessionTable {
   // Ends one that has outlived its lease; nothing then.
   Entry* Living(uint64_t fencing, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Time EndOf(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Time EndOf(const Lease& lease) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The time, after what was slept through has been allowed for.
+  absl::Time Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether it has outlived its grace, or its silence that isn't of our making.
+  bool IsOver(Lease& lease, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveUpWaits(LeaseId lease, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends the leases that are over; whether one is watched for silence.
+  bool EndLeases(absl::Time now, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Gives the lock to whoever waits for it.
   void End(uint64_t fencing, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GrantNext(const MailboxId& mailbox, Aftermath& after)
@@ -164,12 +189,13 @@ class SessionTable {
   mutable absl::Mutex mutex_;
   uint32_t last_counter_ ABSL_GUARDED_BY(mutex_) = 0;
   LeaseId last_lease_ ABSL_GUARDED_BY(mutex_) = 0;
-  // When each lease ended; InfiniteFuture while it lasts.
-  absl::flat_hash_map<LeaseId, absl::Time> leases_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<LeaseId, Lease> leases_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<MailboxId, uint64_t> holders_ ABSL_GUARDED_BY(mutex_);
   LockQueue waiting_ ABSL_GUARDED_BY(mutex_);
   bool may_wait_ ABSL_GUARDED_BY(mutex_) = true;
+  // By when Expire has to be called next, if a lease is watched.
+  absl::Time watch_due_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   // Expire's last answer.
   absl::Time next_look_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
 };

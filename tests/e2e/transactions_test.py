@@ -2,7 +2,9 @@
 TRANSACTION and UPDATE states against the real services, with real clients.
 """
 
+import os
 import shutil
+import signal
 import socket
 import tempfile
 import zlib
@@ -171,6 +173,35 @@ class Transactions(harness.StackTest):
         print("The lock was free %.1f s after kill -9." % seconds)
         self.assertEqual(again.stat()[0], 5)
         again.quit()
+        self.assertEqual(self.numbers(), [1, 2, 3, 4, 5])
+
+    def second_front_end(self):
+        directory = tempfile.mkdtemp(prefix="second-", dir=self.stack.dir)
+        server = harness.Server("restante-pop3d", directory, self.stack._pop3d_config(
+            "127.0.0.1:0", "127.0.0.1:0"))
+        server.start()
+        self.addCleanup(server.stop)
+        return harness.split_address(server.addresses["X_RESTANTE_POP3"])
+
+    def test_a_front_end_that_falls_silent_frees_the_lock_and_deletes_nothing(self):
+        second = self.second_front_end()
+        pop3 = self.log_in()
+        for number in range(1, 6):
+            pop3.ok("DELE %d" % number)
+        # As when its machine is gone: no end of the connection is ever seen.
+        os.kill(self.stack.pop3d.pid, signal.SIGSTOP)
+        try:
+            again = Pop3(second)
+            self.addCleanup(again.close)
+            _, seconds = eventually(lambda: self.try_log_in(again), LOCK_SECONDS, "the lock")
+        finally:
+            os.kill(self.stack.pop3d.pid, signal.SIGCONT)
+        print("The lock was free %.1f s after the front-end fell silent." % seconds)
+        self.assertLessEqual(seconds, LOCK_SECONDS)
+        self.assertTrue(pop3.command("QUIT").startswith(b"-ERR"))
+        self.assertEqual(again.stat()[0], 5)
+        again.quit()
+        # It has a new stream, and serves again.
         self.assertEqual(self.numbers(), [1, 2, 3, 4, 5])
 
     def test_a_front_end_told_to_end_deletes_nothing(self):

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/config.h"
 #include "common/errors.h"
 #include "common/grpc_status.h"
 
@@ -63,7 +64,10 @@ class FakeStorage::MaildropFake final : public v1::MaildropService::Service {
   // False: the stream is to break now.
   bool Carry(const v1::ExchangeRequest& request, v1::ExchangeResponse* response) {
     absl::MutexLock lock(&storage_.mutex_);
-    ++storage_.exchange_messages_;
+    if (request.has_heartbeat_interval()) {
+      storage_.heartbeat_interval_ = FromProto(request.heartbeat_interval());
+    }
+    ++(request.operations().empty() ? storage_.heartbeats_ : storage_.exchange_messages_);
     const auto free = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(storage_.mutex_) {
       return !storage_.hold_ || storage_.stopping_;
     };
@@ -521,6 +525,23 @@ int FakeStorage::closes() {
 int FakeStorage::rows_calls() {
   absl::MutexLock lock(&mutex_);
   return rows_calls_;
+}
+
+bool FakeStorage::WaitForHeartbeats(int count) {
+  return WaitFor([this, count] {
+    mutex_.AssertReaderHeld();
+    return heartbeats_ >= count;
+  });
+}
+
+int FakeStorage::heartbeats() {
+  absl::MutexLock lock(&mutex_);
+  return heartbeats_;
+}
+
+absl::Duration FakeStorage::heartbeat_interval() {
+  absl::MutexLock lock(&mutex_);
+  return heartbeat_interval_;
 }
 
 int FakeStorage::exchange_messages() {

@@ -88,7 +88,12 @@ class FakeStorage {
   int logins();
   int closes();
   int rows_calls();
+  // Those with operations.
   int exchange_messages();
+  bool WaitForHeartbeats(int count);
+  int heartbeats();
+  // What the present stream has announced.
+  absl::Duration heartbeat_interval();
   std::vector<v1::ReadRequest> reads();
   v1::LoginRequest last_login();
   v1::CommitRequest last_commit();
@@ -153,6 +158,8 @@ class FakeStorage {
   int closes_ ABSL_GUARDED_BY(mutex_) = 0;
   int rows_calls_ ABSL_GUARDED_BY(mutex_) = 0;
   int exchange_messages_ ABSL_GUARDED_BY(mutex_) = 0;
+  int heartbeats_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration heartbeat_interval_ ABSL_GUARDED_BY(mutex_);
   int stream_count_ ABSL_GUARDED_BY(mutex_) = 0;
   int frames_sent_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<v1::ReadRequest> reads_ ABSL_GUARDED_BY(mutex_);

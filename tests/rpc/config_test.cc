@@ -42,7 +42,7 @@ delivery_id_window: 1d
 expunged_grace: 2h
 reclaim_interval: 3s
 drain_time: 4s
-sessions: {lease_grace: 6s, unary_lease: 7s, auth_token_lifetime: 8s}
+sessions: {lease_grace: 4s, unary_lease: 7s, auth_token_lifetime: 8s}
 passwords: {threads: 2, queue: 3, cache_entries: 4, cache_lifetime: 5s}
 caches: {accounts: 6, mailboxes: 7}
 pop3:
@@ -68,7 +68,7 @@ engine:
   EXPECT_EQ(store.delivery_id_window, absl::Hours(24));
   EXPECT_EQ(store.expunged_grace, absl::Hours(2));
   EXPECT_EQ(store.reclaim_interval, absl::Seconds(3));
-  EXPECT_EQ(store.lease_grace, absl::Seconds(6));
+  EXPECT_EQ(store.lease_grace, absl::Seconds(4));
   EXPECT_EQ(store.unary_lease, absl::Seconds(7));
   EXPECT_EQ(store.auth_token_lifetime, absl::Seconds(8));
   EXPECT_EQ(store.pop3_policy.deletion, store::Pop3Policy::Deletion::kMove);
@@ -113,7 +113,8 @@ TEST(StorageConfig, WhatCannotWorkIsRefusedWithItsKey) {
       {"data_dir=''", "data_dir"},
       {"max_message_octets=0", "max_message_octets"},
       {"drain_time=-1s", "drain_time"},
-      {"sessions.lease_grace=0s", "sessions.lease_grace"},
+      {"sessions.lease_grace=2900ms", "sessions.lease_grace"},
+      {"sessions.lease_grace=5100ms", "sessions.lease_grace"},
       {"passwords.threads=257", "passwords.threads"},
       {"pop3.move_to=", "pop3.move_to"},
       {"pop3.move_to=inbox", "move_to"},

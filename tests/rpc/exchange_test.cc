@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/config.h"
 #include "restante/v1/maildrop.grpc.pb.h"
 #include "tests/rpc/fake_store.h"
 #include "tests/rpc/server_fixture.h"
@@ -362,6 +363,75 @@ TEST_F(Exchange, ALoginThatNobodyHearsOfIsClosed) {
   stream->Finish();
 }
 
+v1::ExchangeRequest WithHeartbeat(absl::Duration interval) {
+  v1::ExchangeRequest request;
+  *request.mutable_heartbeat_interval() = restante::ToProto(interval);
+  return request;
+}
+
+TEST_F(Exchange, AStreamThatAnnouncesHeartbeatsIsWatchedForSilence) {
+  const auto stream = stub_->Exchange(&call_);
+  v1::ExchangeRequest request = WithHeartbeat(absl::Seconds(1));
+  AddLogin(request, 1, "ann");
+  maildrops().login = [&](store::LeaseId, const std::string&) {
+    // Before anything is carried out.
+    EXPECT_THAT(maildrops().leases.events(), ElementsAre("begin 1", "watch 1 1s"));
+    return Now<FakeMaildrops::Opened>(Opened("token"));
+  };
+  stream->Write(request);
+  Read(*stream);
+  // Only the first message decides.
+  v1::ExchangeRequest later = WithHeartbeat(absl::Seconds(9));
+  AddLogin(later, 2, "ann");
+  stream->Write(later);
+  Read(*stream);
+}
+
+TEST_F(Exchange, AStreamOfTheReleaseBeforeIsNotWatched) {
+  maildrops().login = [](store::LeaseId, const std::string&) {
+    return Now<FakeMaildrops::Opened>(Opened("token"));
+  };
+  const auto stream = stub_->Exchange(&call_);
+  for (uint64_t id = 1; id <= 2; ++id) {
+    v1::ExchangeRequest request;
+    if (id == 2) request = WithHeartbeat(absl::Seconds(1));
+    AddLogin(request, id, "ann");
+    stream->Write(request);
+    Read(*stream);
+  }
+  EXPECT_THAT(maildrops().leases.events(), ElementsAre("begin 1"));
+}
+
+TEST_F(Exchange, EachMessageIsASignOfLifeAlsoWithoutOperations) {
+  maildrops().login = [](store::LeaseId, const std::string&) {
+    return Now<FakeMaildrops::Opened>(Opened("token"));
+  };
+  const auto stream = stub_->Exchange(&call_);
+  stream->Write(WithHeartbeat(absl::Seconds(1)));
+  for (int beat = 0; beat < 3; ++beat) stream->Write(v1::ExchangeRequest());
+  v1::ExchangeRequest request;
+  AddLogin(request, 1, "ann");
+  stream->Write(request);
+  EXPECT_THAT(Ids(Read(*stream)), ElementsAre(1));
+  EXPECT_EQ(maildrops().heard, 5);
+}
+
+TEST_F(Exchange, AStreamWhoseLeaseWasSilentIsEnded) {
+  Held<Page> rows;
+  maildrops().rows = [&](const std::string&, uint32_t, uint32_t) { return rows.Hold(); };
+  const auto stream = stub_->Exchange(&call_);
+  v1::ExchangeRequest request = WithHeartbeat(absl::Seconds(1));
+  AddRows(request, 1, "a");
+  stream->Write(request);
+  rows.AwaitHeld(1);
+  maildrops().EndBySilence(1);
+  v1::ExchangeResponse nothing;
+  while (stream->Read(&nothing)) EXPECT_EQ(nothing.results_size(), 0);
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_THAT(maildrops().leases.Await(3), ElementsAre("begin 1", "watch 1 1s", "end 1"));
+  rows.Complete(store::MaildropRowPage{});
+}
+
 TEST_F(Exchange, ASecondStreamHasALeaseOfItsOwnAndResumesSessions) {
   Journal journal;
   maildrops().resume = [&](store::LeaseId lease, const std::string& token) {
@@ -463,6 +533,29 @@ TEST_F(BoundedExchange, NoMoreThanTheBoundIsUnderWay) {
     for (const uint64_t id : Ids(response)) answered.insert(id);
   }
   EXPECT_EQ(answered.size(), 20u);
+}
+
+TEST_F(BoundedExchange, AStreamThatIsNotReadFromIsHeldUp) {
+  FakeMaildrops& maildrops = store_.fake_maildrops;
+  Held<Page> rows;
+  maildrops.rows = [&](const std::string&, uint32_t, uint32_t) { return rows.Hold(); };
+  const auto stream = stub_->Exchange(&call_);
+  v1::ExchangeRequest request;
+  for (int id = 1; id <= 3; ++id) AddRows(request, id, absl::StrCat("session ", id));
+  stream->Write(request);
+  rows.AwaitHeld(3);
+  EXPECT_FALSE(maildrops.IsHeldUp(1));
+  request.Clear();
+  AddRows(request, 4, "session 4");
+  stream->Write(request);
+  rows.AwaitHeld(4);
+  EXPECT_TRUE(maildrops.IsHeldUp(1));
+  rows.Complete(store::MaildropRowPage{});
+  v1::ExchangeResponse response;
+  while (stream->Read(&response) && response.results().empty()) {
+  }
+  EXPECT_FALSE(maildrops.IsHeldUp(1));
+  while (rows.count() > 0) rows.Complete(store::MaildropRowPage{});
 }
 
 TEST_F(BoundedExchange, AClientThatReadsNoResultsStopsTheWork) {

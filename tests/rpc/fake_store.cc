@@ -67,14 +67,28 @@ Task<absl::StatusOr<std::unique_ptr<store::MessageReader>>> OpenFake(FakeMessage
 
 }  // namespace
 
-store::LeaseId FakeMaildrops::BeginLease(AnnouncementWatcher announce) {
+store::LeaseId FakeMaildrops::BeginLease(LeaseEvents events) {
   absl::MutexLock lock(&mutex_);
   leases.Note(absl::StrCat("begin ", ++last_lease_));
-  if (announce) {
-    announce(announcement);
-    watchers_[last_lease_] = std::move(announce);
-  }
+  if (events.announce) events.announce(announcement);
+  watchers_[last_lease_] = std::move(events);
   return last_lease_;
+}
+
+void FakeMaildrops::Heard(store::LeaseId /*lease*/) { ++heard; }
+
+void FakeMaildrops::WatchForSilence(store::LeaseId lease, absl::Duration heartbeat) {
+  leases.Note(absl::StrCat("watch ", lease, " ", absl::FormatDuration(heartbeat)));
+}
+
+void FakeMaildrops::EndBySilence(store::LeaseId lease) {
+  absl::MutexLock lock(&mutex_);
+  watchers_.at(lease).over();
+}
+
+bool FakeMaildrops::IsHeldUp(store::LeaseId lease) {
+  absl::MutexLock lock(&mutex_);
+  return watchers_.at(lease).held_up();
 }
 
 void FakeMaildrops::EndLease(store::LeaseId lease) {
@@ -85,7 +99,7 @@ void FakeMaildrops::EndLease(store::LeaseId lease) {
 
 void FakeMaildrops::Announce(const store::Pop3Announcement& changed) {
   absl::MutexLock lock(&mutex_);
-  for (const auto& [lease, watcher] : watchers_) watcher(changed);
+  for (const auto& [lease, events] : watchers_) events.announce(changed);
 }
 
 Task<FakeMaildrops::Opened> FakeMaildrops::Login(store::LeaseId lease,

@@ -124,7 +124,14 @@ struct FakeMaildrops final : store::Maildrops {
   // Told to the leases that live.
   void Announce(const store::Pop3Announcement& changed);
 
-  store::LeaseId BeginLease(AnnouncementWatcher announce) override;
+  // What the stream was told to do, by its lease.
+  void EndBySilence(store::LeaseId lease);
+  bool IsHeldUp(store::LeaseId lease);
+  std::atomic<int> heard{0};
+
+  store::LeaseId BeginLease(LeaseEvents events) override;
+  void Heard(store::LeaseId lease) override;
+  void WatchForSilence(store::LeaseId lease, absl::Duration heartbeat) override;
   void EndLease(store::LeaseId lease) override;
   Task<Opened> Login(store::LeaseId lease, store::LoginCredentials credentials,
                      store::ClientInfo client, uint32_t first_rows,
@@ -144,7 +151,7 @@ struct FakeMaildrops final : store::Maildrops {
  private:
   absl::Mutex mutex_;
   store::LeaseId last_lease_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::map<store::LeaseId, AnnouncementWatcher> watchers_ ABSL_GUARDED_BY(mutex_);
+  std::map<store::LeaseId, LeaseEvents> watchers_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Notes "begin A", "append A N", "finish A" and "drop A", where A is the sender.

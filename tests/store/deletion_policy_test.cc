@@ -178,10 +178,10 @@ TEST_F(DeletionPolicyTest, WhereThePolicyBecomesExpungeTheHiddenStay) {
 TEST_F(DeletionPolicyTest, AnOpenSessionKeepsThePolicyThatItBeganWith) {
   Fill("anna", 2);
   SetDeletion("anna", Deletion::kHide);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   SetDeletion("anna", Deletion::kExpunge);
   Crash();
-  ASSERT_THAT(SyncWait(store().maildrops().Resume(store().maildrops().BeginLease(nullptr),
+  ASSERT_THAT(SyncWait(store().maildrops().Resume(store().maildrops().BeginLease({}),
                                                   session.session_token)),
               IsOk());
   ASSERT_THAT(Commit(session, {{1, 1}}).status(), IsOk());

@@ -191,7 +191,7 @@ TEST_F(Invariants, Fifth_ASessionThatEndsWithoutCommitDeletesNothing) {
   CreateAccount("anna");
   Deliver("anna", "x\r\n");
   Close(Session("anna"));
-  const LeaseId lease = store().maildrops().BeginLease(nullptr);
+  const LeaseId lease = store().maildrops().BeginLease({});
   Session("anna", 64, lease);
   store().maildrops().EndLease(lease);
   clock_.Advance(absl::Seconds(6));

@@ -238,7 +238,7 @@ TEST_F(MaildropTest, ACommitWhoseAnswerWasLostIsKnownWhenItIsToldAgain) {
 
 TEST_F(MaildropTest, TheMaildropStaysLockedWhileACommitIsUnderWay) {
   Fill("anna", 2);
-  const LeaseId lease = store().maildrops().BeginLease(nullptr);
+  const LeaseId lease = store().maildrops().BeginLease({});
   const OpenedMaildrop session = Session("anna", 64, lease);
   engine().HoldCommits();
   Started<absl::StatusOr<uint64_t>> commit(
@@ -253,7 +253,7 @@ TEST_F(MaildropTest, TheMaildropStaysLockedWhileACommitIsUnderWay) {
 
 TEST_F(MaildropTest, ASessionThatLostItsLeaseDeletesNothing) {
   Fill("anna", 2);
-  const LeaseId lease = store().maildrops().BeginLease(nullptr);
+  const LeaseId lease = store().maildrops().BeginLease({});
   const OpenedMaildrop session = Session("anna", 64, lease);
   store().maildrops().EndLease(lease);
   clock_.Advance(absl::Seconds(5));

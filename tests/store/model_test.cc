@@ -307,7 +307,7 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
     } else {
       Crash();
     }
-    lease_ = store().maildrops().BeginLease(nullptr);
+    lease_ = store().maildrops().BeginLease({});
     for (int index = 0; index < kAccounts; ++index) {
       Account& account = accounts_[index];
       Compare(index);
@@ -325,7 +325,7 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
 
   void BreakTheStream() {
     store().maildrops().EndLease(lease_);
-    lease_ = store().maildrops().BeginLease(nullptr);
+    lease_ = store().maildrops().BeginLease({});
     const bool in_time = Chance(2);
     clock_.Advance(in_time ? absl::Seconds(4) : absl::Seconds(5));
     for (Account& account : accounts_) {
@@ -395,7 +395,7 @@ TEST_P(ModelTest, TheStoreDoesWhatTheModelDoes) {
   SCOPED_TRACE(absl::StrCat("RESTANTE_MODEL_SEED=", GetParam()));
   accounts_[2].quota = 1'000'000;
   for (int i = 0; i < kAccounts; ++i) CreateAccount(Name(i), accounts_[i].quota);
-  lease_ = store().maildrops().BeginLease(nullptr);
+  lease_ = store().maildrops().BeginLease({});
   for (int step = 1; step <= Steps() && !HasFailure(); ++step) {
     SCOPED_TRACE(absl::StrCat("step ", step));
     Step();

@@ -50,7 +50,7 @@ class PoliciesTest : public StoreTest {
   Pop3Announcement Announced() {
     Pop3Announcement announced;
     const LeaseId lease = store().maildrops().BeginLease(
-        [&](const Pop3Announcement& announcement) { announced = announcement; });
+        {.announce = [&](const Pop3Announcement& now) { announced = now; }});
     store().maildrops().EndLease(lease);
     return announced;
   }
@@ -169,7 +169,7 @@ TEST_F(PoliciesTest, FrontEndsAreToldWhenItChanges) {
   CreateAccount("anna@example.org");
   std::vector<std::optional<uint32_t>> told;
   const LeaseId lease = store().maildrops().BeginLease(
-      [&](const Pop3Announcement& announcement) { told.push_back(announcement.expire_days); });
+      {.announce = [&](const Pop3Announcement& now) { told.push_back(now.expire_days); }});
   SetPolicy("anna@example.org", ExpireArrived(kPolicyDay));
   SetPolicy("anna@example.org", ExpireArrived(kPolicyDay));
   SetPolicy("anna@example.org", {});

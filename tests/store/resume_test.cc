@@ -11,8 +11,8 @@ using testing::ElementsAre;
 class ResumeTest : public StoreTest {
  protected:
   absl::Status Resume(const OpenedMaildrop& session) {
-    return SyncWait(store().maildrops().Resume(store().maildrops().BeginLease(nullptr),
-                                               session.session_token));
+    return SyncWait(
+        store().maildrops().Resume(store().maildrops().BeginLease({}), session.session_token));
   }
   void Fill(int count) {
     CreateAccount("anna");
@@ -22,7 +22,7 @@ class ResumeTest : public StoreTest {
 
 TEST_F(ResumeTest, ASessionIsTakenUpOnANewStreamWithin5Seconds) {
   Fill(2);
-  const LeaseId lease = store().maildrops().BeginLease(nullptr);
+  const LeaseId lease = store().maildrops().BeginLease({});
   const OpenedMaildrop session = Session("anna", 64, lease);
   store().maildrops().EndLease(lease);
   clock_.Advance(absl::Milliseconds(4900));
@@ -33,7 +33,7 @@ TEST_F(ResumeTest, ASessionIsTakenUpOnANewStreamWithin5Seconds) {
 
 TEST_F(ResumeTest, ASessionIsLostAfter5Seconds) {
   Fill(2);
-  const LeaseId lease = store().maildrops().BeginLease(nullptr);
+  const LeaseId lease = store().maildrops().BeginLease({});
   const OpenedMaildrop session = Session("anna", 64, lease);
   store().maildrops().EndLease(lease);
   clock_.Advance(absl::Seconds(5));
@@ -42,7 +42,7 @@ TEST_F(ResumeTest, ASessionIsLostAfter5Seconds) {
 
 TEST_F(ResumeTest, ASessionIsTakenUpAtARestartedService) {
   Fill(3);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   Crash();
   EXPECT_THAT(Commit(session, {{1, 1}}).status(), HasReason(v1::ERROR_REASON_LEASE_LOST));
   ASSERT_THAT(Resume(session), IsOk());
@@ -57,7 +57,7 @@ TEST_F(ResumeTest, ASessionIsTakenUpAtARestartedService) {
 
 TEST_F(ResumeTest, AfterARestartWhoComesFirstHasTheMaildrop) {
   Fill(2);
-  const OpenedMaildrop old = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop old = Session("anna", 64, store().maildrops().BeginLease({}));
   Crash();
   const OpenedMaildrop fresh = Session("anna");
   EXPECT_GT(fresh.fencing_token, old.fencing_token);
@@ -70,7 +70,7 @@ TEST_F(ResumeTest, AfterARestartWhoComesFirstHasTheMaildrop) {
 
 TEST_F(ResumeTest, AnOlderSessionIsFencedOffAlsoAfterAnotherRestart) {
   Fill(3);
-  const OpenedMaildrop old = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop old = Session("anna", 64, store().maildrops().BeginLease({}));
   Crash();
   Delete("anna", {{1, 1}});
   Crash();
@@ -79,7 +79,7 @@ TEST_F(ResumeTest, AnOlderSessionIsFencedOffAlsoAfterAnotherRestart) {
 
 TEST_F(ResumeTest, ACommitWhoseAnswerACrashSwallowedIsKnownAfterTheRestart) {
   Fill(3);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   engine().HoldCommits();
   Started<absl::StatusOr<uint64_t>> commit(
       store().maildrops().Commit(session.session_token, {{1, 2}}, {}, true));
@@ -93,7 +93,7 @@ TEST_F(ResumeTest, ACommitWhoseAnswerACrashSwallowedIsKnownAfterTheRestart) {
 
 TEST_F(ResumeTest, ACommitThatACrashLostDeletedNothing) {
   Fill(3);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   engine().HoldCommits();
   Started<absl::StatusOr<uint64_t>> commit(
       store().maildrops().Commit(session.session_token, {{1, 2}}, {}, true));
@@ -107,14 +107,14 @@ TEST_F(ResumeTest, ACommitThatACrashLostDeletedNothing) {
 
 TEST_F(ResumeTest, AClosedSessionCanNotBeResumed) {
   Fill(1);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   Close(session);
   EXPECT_THAT(Resume(session), HasReason(v1::ERROR_REASON_LEASE_LOST));
 }
 
 TEST_F(ResumeTest, ASessionThatEndedAfterTheRestartCanNotBeResumedAgain) {
   Fill(1);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   Crash();
   ASSERT_THAT(Resume(session), IsOk());
   Close(session);
@@ -123,7 +123,7 @@ TEST_F(ResumeTest, ASessionThatEndedAfterTheRestartCanNotBeResumedAgain) {
 
 TEST_F(ResumeTest, SessionsOfBeforeAreTakenUpOnlyForAWhile) {
   Fill(1);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   Crash();
   clock_.Advance(options_.resume_window);
   EXPECT_THAT(Resume(session), HasReason(v1::ERROR_REASON_LEASE_LOST));
@@ -131,7 +131,7 @@ TEST_F(ResumeTest, SessionsOfBeforeAreTakenUpOnlyForAWhile) {
 
 TEST_F(ResumeTest, TheSessionOfADeletedAccountIsLost) {
   Fill(1);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   Crash();
   ASSERT_THAT(SyncWait(store().accounts().Delete("anna")), IsOk());
   EXPECT_THAT(Resume(session), HasReason(v1::ERROR_REASON_LEASE_LOST));
@@ -139,7 +139,7 @@ TEST_F(ResumeTest, TheSessionOfADeletedAccountIsLost) {
 
 TEST_F(ResumeTest, TheListIsExactAlsoWhenSomeOfItWasReclaimedMeanwhile) {
   Fill(4);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   ASSERT_EQ(*Commit(session, {{2, 3}}, false), 2u);
   Crash();
   EXPECT_EQ(Reclaim(), 2u) << "nobody has taken the session up yet";

@@ -167,7 +167,7 @@ TEST_F(RetentionTest, TheListOfAnOpenSessionStaysWhatItWas) {
   CreateAccount("anna");
   SetPolicy("anna", Arrived(kDay));
   Fill("anna", 3);
-  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease(nullptr));
+  const OpenedMaildrop session = Session("anna", 64, store().maildrops().BeginLease({}));
   clock_.Advance(2 * kDay);
   EXPECT_EQ(Expire(), 3u);
   Reclaim();

@@ -152,5 +152,133 @@ TEST_F(SessionTableTest, ExpireEndsWhatIsOverAndTellsWhenToLookAgain) {
   EXPECT_EQ(table_.sessions(), 0u);
 }
 
+// A front-end that shows life every second, and the timer that calls Expire as often.
+class SilenceTest : public SessionTableTest {
+ protected:
+  void SetUp() override {
+    Maildrops::LeaseEvents events;
+    events.held_up = [this] { return held_up_; };
+    events.over = [this] { ++over_; };
+    lease_ = table_.BeginLease(std::move(events));
+    table_.WatchForSilence(lease_, absl::Seconds(1));
+    table_.Expire();
+    fencing_ = Open(mailbox_, lease_);
+  }
+  // Time passes, in which the timer works.
+  void Pass(absl::Duration time) {
+    for (; time > absl::Seconds(1); time -= absl::Seconds(1)) {
+      clock_.Advance(absl::Seconds(1));
+      table_.Expire();
+    }
+    clock_.Advance(time);
+    table_.Expire();
+  }
+
+  LeaseId lease_ = 0;
+  uint64_t fencing_ = 0;
+  bool held_up_ = false;
+  int over_ = 0;
+};
+
+TEST_F(SilenceTest, ASessionLivesAsLongAsItsFrontEndShowsLife) {
+  for (int second = 0; second < 20; ++second) {
+    Pass(absl::Milliseconds(999));
+    table_.Heard(lease_);
+  }
+  EXPECT_NE(table_.Find(fencing_), nullptr);
+  EXPECT_EQ(over_, 0);
+}
+
+TEST_F(SilenceTest, SilenceFreesTheLockAfter5Seconds) {
+  Pass(absl::Seconds(2));
+  table_.Heard(lease_);
+  Pass(absl::Milliseconds(4999));
+  EXPECT_NE(table_.Find(fencing_), nullptr);
+  clock_.Advance(absl::Milliseconds(1));
+  EXPECT_THAT(table_.Reserve(mailbox_, table_.BeginLease()).status(), IsOk());
+  EXPECT_EQ(table_.Find(fencing_), nullptr);
+}
+
+TEST_F(SilenceTest, SilenceEndsTheLeaseOnceAndWhatIsLeftOfTheStream) {
+  Pass(absl::Milliseconds(4999));
+  EXPECT_EQ(over_, 0);
+  Pass(absl::Milliseconds(1));
+  EXPECT_EQ(over_, 1);
+  EXPECT_EQ(table_.sessions(), 0u);
+  EXPECT_THAT(table_.Reserve(mailbox_, lease_).status(),
+              HasReason(v1::ERROR_REASON_LEASE_LOST));
+  table_.Heard(lease_);
+  table_.EndLease(lease_);
+  Pass(absl::Seconds(10));
+  EXPECT_EQ(over_, 1);
+}
+
+TEST_F(SilenceTest, TheTimerIsToldToLookWhenTheSilenceEndsTheLease) {
+  EXPECT_EQ(table_.Expire(), clock_.Now() + SessionTable::kWatchInterval);
+  Pass(absl::Milliseconds(4500));
+  EXPECT_EQ(table_.Expire(), clock_.Now() + absl::Milliseconds(500));
+}
+
+TEST_F(SilenceTest, WhoeverRevivesAfterItsSilenceHasLostItsSessions) {
+  Pass(absl::Seconds(5));
+  EXPECT_THAT(table_.Move(fencing_, table_.BeginLease()),
+              HasReason(v1::ERROR_REASON_LEASE_LOST));
+}
+
+TEST_F(SilenceTest, AfterABreakTheGraceIsCountedFromTheLastSignOfLife) {
+  Pass(absl::Seconds(3));
+  table_.EndLease(lease_);
+  Pass(absl::Milliseconds(1999));
+  EXPECT_NE(table_.Find(fencing_), nullptr);
+  clock_.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(table_.Find(fencing_), nullptr);
+  table_.Expire();
+  EXPECT_EQ(over_, 0) << "nothing is told after EndLease";
+}
+
+TEST_F(SilenceTest, AWaitOfASilentFrontEndIsGivenUp) {
+  auto waiting = Started<absl::StatusOr<LockGrant>>(
+      table_.Acquire(mailbox_, lease_, absl::Seconds(60), true));
+  Pass(absl::Seconds(5));
+  ASSERT_TRUE(waiting.done());
+  EXPECT_THAT(waiting.Get().status(), HasReason(v1::ERROR_REASON_LEASE_LOST));
+  EXPECT_EQ(table_.sessions(), 0u);
+}
+
+TEST_F(SilenceTest, OurOwnStandstillIsNotTheFrontEndsSilence) {
+  Pass(absl::Seconds(1));
+  // The timer should have been called a second later.
+  clock_.Advance(absl::Seconds(61));
+  EXPECT_NE(table_.Find(fencing_), nullptr) << "asked before the timer is called again";
+  table_.Expire();
+  EXPECT_EQ(over_, 0);
+  EXPECT_NE(table_.Find(fencing_), nullptr);
+  // A second of silence before, one in which the timer wasn't due, and three now.
+  Pass(absl::Milliseconds(2999));
+  EXPECT_NE(table_.Find(fencing_), nullptr);
+  Pass(absl::Milliseconds(1));
+  EXPECT_EQ(table_.Find(fencing_), nullptr);
+  EXPECT_EQ(over_, 1);
+}
+
+TEST_F(SilenceTest, AFrontEndThatWeDoNotListenToIsNotSilent) {
+  held_up_ = true;
+  Pass(absl::Seconds(20));
+  EXPECT_NE(table_.Find(fencing_), nullptr);
+  held_up_ = false;
+  Pass(absl::Milliseconds(4999));
+  EXPECT_NE(table_.Find(fencing_), nullptr);
+  Pass(absl::Seconds(1));
+  EXPECT_EQ(table_.Find(fencing_), nullptr);
+}
+
+TEST_F(SilenceTest, RareHeartbeatsMayBeMissingThreeTimes) {
+  table_.WatchForSilence(lease_, absl::Seconds(10));
+  Pass(absl::Milliseconds(29'999));
+  EXPECT_NE(table_.Find(fencing_), nullptr);
+  Pass(absl::Milliseconds(1));
+  EXPECT_EQ(table_.Find(fencing_), nullptr);
+}
+
 }  // namespace
 }  // namespace restante::store

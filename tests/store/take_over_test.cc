@@ -20,7 +20,7 @@ class TakeOverTest : public StoreTest {
     return Started<absl::StatusOr<OpenedMaildrop>>(
         store().maildrops().Login(lease, {"anna", "secret", {}}, {}, 64, session_options_));
   }
-  LeaseId Lease() { return store().maildrops().BeginLease(nullptr); }
+  LeaseId Lease() { return store().maildrops().BeginLease({}); }
 };
 
 TEST_F(TakeOverTest, ALoginWaitsUntilTheSessionBeforeIsClosed) {
