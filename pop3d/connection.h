@@ -8,9 +8,11 @@
 // connection. One thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
 #include "asio/awaitable.hpp"
 #include "asio/ip/tcp.hpp"
@@ -84,6 +86,24 @@ class Connection {
   bool has_certificate() const { return tls_usable_ && HasVerifiedPeer(tls_.get()); }
   std::vector<std::string> Certificates() const;
 
+  // Calls `on_end` once the client has gone, or Close() was called, while nothing else
+  // waits on this connection; for as long as the returned object lives. A client that has
+  // said something which wasn't read yet has gone when the connection is broken, and not
+  // when it will merely say no more.
+  class EndWatch {
+   public:
+    EndWatch(Connection& connection, absl::AnyInvocable<void()> on_end);
+    ~EndWatch();
+    EndWatch(const EndWatch&) = delete;
+    EndWatch& operator=(const EndWatch&) = delete;
+
+   private:
+    struct State;
+    static void Await(std::shared_ptr<State> state);
+    static void Look(std::shared_ptr<State> state, bool broken, bool aborted);
+    const std::shared_ptr<State> state_;
+  };
+
   // Ends the connection at once; a coroutine that waits on it gets false.
   void Close();
   // Ends it so that the client gets the last reply even if it has sent octets that
@@ -108,6 +128,9 @@ class Connection {
   void NotifyTlsClose();
   void LookForHost();
   asio::awaitable<bool> ReceiveTls();
+  // What Receive would find, without taking it.
+  enum class Ahead { kNothing, kOctets, kEnd };
+  Ahead LookAhead();
 
   asio::ip::tcp::socket socket_;
   TlsConnection tls_;

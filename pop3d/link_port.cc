@@ -14,6 +14,8 @@ namespace {
 
 absl::Status LinkDown() { return absl::UnavailableError("the storage service is away"); }
 
+absl::Status LoginGivenUp() { return absl::CancelledError("the login was given up"); }
+
 absl::Status NoAnswer() {
   return absl::DeadlineExceededError("the storage service didn't answer in time");
 }
@@ -26,7 +28,7 @@ absl::Status UnexpectedAnswer() {
 
 // An operation under way; in the frame of the coroutine that waits for it.
 struct LinkPort::Call {
-  enum class Outcome { kAnswered, kUnsent, kBroken, kTimedOut };
+  enum class Outcome { kAnswered, kUnsent, kBroken, kTimedOut, kCancelled };
 
   explicit Call(LinkPort& port)
       : deadline(port.deadlines_, [this, &port] {
@@ -54,6 +56,13 @@ struct LinkPort::LinkWaiter {
   Wakeup wakeup;
   Deadline deadline;
 };
+
+void LoginControl::Cancel() {
+  cancelled_ = true;
+  // The login may end, and this object with it, before this returns.
+  absl::AnyInvocable<void()> give_up = std::exchange(give_up_, nullptr);
+  if (give_up) give_up();
+}
 
 HeldMaildrop::HeldMaildrop(LinkPort& port, std::string session_token)
     : port_(port), session_token_(std::move(session_token)), held_on_(port.stream_number_) {
@@ -87,17 +96,30 @@ LinkPort::LinkPort(uint32_t index, asio::io_context& context, Deadlines& deadlin
 LinkPort::~LinkPort() = default;
 
 asio::awaitable<absl::StatusOr<LinkPort::OpenedMaildrop>> LinkPort::Login(
-    v1::LoginRequest request) {
+    v1::LoginRequest request, LoginControl* control) {
   const TimePoint start = deadlines_.Now();
   const TimeSpan for_lock = absl::ToChronoNanoseconds(FromProto(request.options().lock_wait()));
   while (true) {
     const bool up = co_await WaitUntilUp(start + options_.link_wait);
+    if (control != nullptr && control->cancelled_) co_return LoginGivenUp();
     if (!up) co_return LinkDown();
     v1::Operation operation;
     *operation.mutable_login() = request;
     Call call(*this);
+    if (control != nullptr) {
+      control->give_up_ = [this, &call] {
+        calls_.erase(call.id);
+        call.Complete(Call::Outcome::kCancelled);
+      };
+    }
     co_await Exchange(std::move(operation), call,
                       start + options_.operation_timeout + for_lock);
+    if (control != nullptr) control->give_up_ = nullptr;
+    if (call.outcome == Call::Outcome::kCancelled || call.outcome == Call::Outcome::kTimedOut) {
+      // If it has succeeded by then, TakeResult closes the maildrop.
+      SendCancelLogin(call.id);
+    }
+    if (call.outcome == Call::Outcome::kCancelled) co_return LoginGivenUp();
     if (call.outcome == Call::Outcome::kUnsent) continue;
     if (call.outcome == Call::Outcome::kBroken) co_return LinkDown();
     if (call.outcome == Call::Outcome::kTimedOut) co_return NoAnswer();
@@ -159,6 +181,7 @@ asio::awaitable<absl::StatusOr<v1::Result>> LinkPort::Repeat(HeldMaildrop& maild
         was_sent = true;
         break;
       case Call::Outcome::kTimedOut:
+      case Call::Outcome::kCancelled:  // of logins only
         co_return NoAnswer();
       case Call::Outcome::kAnswered:
         if (!call.result.has_error()) co_return std::move(call.result);
@@ -226,6 +249,13 @@ void LinkPort::SendClose(const std::string& session_token, v1::CloseRequest requ
   v1::Operation operation;
   *operation.mutable_close() = std::move(request);
   operation.mutable_close()->set_session_token(session_token);
+  Send(std::move(operation));
+}
+
+void LinkPort::SendCancelLogin(uint64_t id) {
+  if (stream_ == nullptr) return;
+  v1::Operation operation;
+  operation.mutable_cancel_login()->set_id(id);
   Send(std::move(operation));
 }
 

@@ -44,6 +44,20 @@ struct LinkOptions {
 
 class LinkPort;
 
+// By which a login that is under way can be given up. Of the port's thread.
+class LoginControl {
+ public:
+  // The login ends at once with CANCELLED. The service is told, so that it neither waits
+  // for the maildrop any more nor takes it over.
+  void Cancel();
+  bool cancelled() const { return cancelled_; }
+
+ private:
+  friend class LinkPort;
+  bool cancelled_ = false;
+  absl::AnyInvocable<void()> give_up_;
+};
+
 // A maildrop that a session holds at the storage service: the lock is freed when
 // this object goes, whatever way the session ends. Survives a break of the link if
 // the service lets the session be resumed.
@@ -104,8 +118,10 @@ class LinkPort {
   };
   // Waits up to link_wait for a link that is down, and for the lock as long as the
   // request's options say, beyond the time that an operation may take. A login that was under
-  // way when the link broke isn't repeated: it might meet its own lock.
-  asio::awaitable<absl::StatusOr<OpenedMaildrop>> Login(v1::LoginRequest request);
+  // way when the link broke isn't repeated: it might meet its own lock. `control` lives
+  // as long as the call; null: nobody gives it up.
+  asio::awaitable<absl::StatusOr<OpenedMaildrop>> Login(v1::LoginRequest request,
+                                                        LoginControl* control = nullptr);
 
   // Both are repeated after a break once the session is resumed.
   asio::awaitable<absl::StatusOr<v1::RowsResponse>> Rows(HeldMaildrop& maildrop,
@@ -146,6 +162,7 @@ class LinkPort {
   asio::awaitable<bool> WaitUntilUp(TimePoint deadline);
   uint64_t Send(v1::Operation operation);
   void SendClose(const std::string& session_token, v1::CloseRequest request = {});
+  void SendCancelLogin(uint64_t id);
   void SendResume(HeldMaildrop& maildrop);
   void TakeInbox() ABSL_LOCKS_EXCLUDED(inbox_mutex_);
   void TakeResult(v1::Result& result);

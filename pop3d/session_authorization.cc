@@ -1,5 +1,6 @@
 // The AUTHORIZATION state, but for AUTH: RFC 1939, section 4; STLS by RFC 2595,
 // section 4.
+#include <optional>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -159,9 +160,18 @@ asio::awaitable<void> Session::LogIn(v1::LoginRequest request, absl::string_view
     if (!flushed) co_return;
   }
   between_replies_ = true;
+  LoginControl control;
+  std::optional<Connection::EndWatch> watch;
+  // A client that has gone mustn't take the maildrop from one that is there.
+  if (waits) watch.emplace(connection_, [&control] { control.Cancel(); });
   absl::StatusOr<LinkPort::OpenedMaildrop> opened =
-      co_await environment_.link.Login(std::move(request));
+      co_await environment_.link.Login(std::move(request), &control);
+  watch.reset();
   between_replies_ = false;
+  if (control.cancelled()) {
+    Close("Connection closed");
+    co_return;
+  }
   if (!opened.ok()) {
     if (!room && ReplyFor(opened.status()).pop3_code == kInUseCode) {
       RefuseSessionOfUser();

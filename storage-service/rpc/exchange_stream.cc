@@ -44,6 +44,8 @@ Description Describe(const v1::Operation& operation) {
       return {"Exchange.Commit", ""};
     case v1::Operation::kClose:
       return {"Exchange.Close", ""};
+    case v1::Operation::kCancelLogin:
+      return {"Exchange.CancelLogin", ""};
     default:
       return {"Exchange", ""};
   }
@@ -115,14 +117,21 @@ Task<v1::Result> ExchangeStream::Execute(v1::Operation* operation) {
   v1::Result result;
   absl::Status status;
   std::string token;
+  std::shared_ptr<store::PendingLogin> pending;
   switch (operation->operation_case()) {
     case v1::Operation::kLogin:
+      pending = Begin(*operation);
       status = co_await Login(&maildrops_, lease_, operation->mutable_login(),
-                              result.mutable_login());
+                              result.mutable_login(), pending);
       break;
     case v1::Operation::kOpen:
-      status =
-          co_await Open(&maildrops_, lease_, operation->mutable_open(), result.mutable_open());
+      pending = Begin(*operation);
+      status = co_await Open(&maildrops_, lease_, operation->mutable_open(),
+                             result.mutable_open(), pending);
+      break;
+    case v1::Operation::kCancelLogin:
+      CancelLogin(operation->cancel_login().id());
+      result.mutable_cancel_login();
       break;
     case v1::Operation::kResume:
       token = operation->resume().session_token();
@@ -144,10 +153,33 @@ Task<v1::Result> ExchangeStream::Execute(v1::Operation* operation) {
       status = InvalidRequest("operation: none is set that this service knows");
       break;
   }
+  if (pending != nullptr) {
+    absl::MutexLock lock(&sessions_mutex_);
+    logins_.erase(operation->id());
+  }
   context_.NoteResult(description.method, description.request_id, status);
   if (!status.ok()) *result.mutable_error() = ToRpcStatus(status);
   result.set_id(operation->id());
   co_return result;
+}
+
+std::shared_ptr<store::PendingLogin> ExchangeStream::Begin(const v1::Operation& login) {
+  auto pending = std::make_shared<store::PendingLogin>();
+  absl::MutexLock lock(&sessions_mutex_);
+  logins_[login.id()] = pending;
+  return pending;
+}
+
+void ExchangeStream::CancelLogin(uint64_t id) {
+  std::shared_ptr<store::PendingLogin> pending;
+  {
+    absl::MutexLock lock(&sessions_mutex_);
+    const auto found = logins_.find(id);
+    if (found == logins_.end()) return;
+    pending = found->second;
+  }
+  // The login may end on this thread.
+  maildrops_.CancelLogin(*pending);
 }
 
 bool ExchangeStream::TakeNext(const std::string& token, v1::Operation* operation) {

@@ -47,6 +47,11 @@ class ExchangeStream final : public BatchedStream<ExchangeStream, v1::ExchangeRe
   Task<v1::Result> Execute(v1::Operation* operation);
   void CloseIfOpened(const v1::Result& result);
 
+  // What names a login while it is under way.
+  std::shared_ptr<store::PendingLogin> Begin(const v1::Operation& login)
+      ABSL_LOCKS_EXCLUDED(sessions_mutex_);
+  void CancelLogin(uint64_t id) ABSL_LOCKS_EXCLUDED(sessions_mutex_);
+
   // The next operation for this session; false: none, the session is idle.
   bool TakeNext(const std::string& token, v1::Operation* operation)
       ABSL_LOCKS_EXCLUDED(sessions_mutex_);
@@ -61,6 +66,9 @@ class ExchangeStream final : public BatchedStream<ExchangeStream, v1::ExchangeRe
   absl::Mutex sessions_mutex_;
   // Sessions with an operation under way, and what waits behind it.
   absl::flat_hash_map<std::string, std::deque<v1::Operation>> sessions_
+      ABSL_GUARDED_BY(sessions_mutex_);
+  // By the ids of their operations.
+  absl::flat_hash_map<uint64_t, std::shared_ptr<store::PendingLogin>> logins_
       ABSL_GUARDED_BY(sessions_mutex_);
 };
 

@@ -19,7 +19,8 @@ absl::Status Answer(absl::StatusOr<store::OpenedMaildrop> opened, Response* resp
 }  // namespace
 
 Task<absl::Status> Login(store::Maildrops* maildrops, store::LeaseId lease,
-                         v1::LoginRequest* request, v1::LoginResponse* response) {
+                         v1::LoginRequest* request, v1::LoginResponse* response,
+                         std::shared_ptr<store::PendingLogin> pending) {
   const absl::StatusOr<uint32_t> rows =
       Limit("first_rows", request->first_rows(), 0, kMostFirstRows);
   if (!rows.ok()) co_return rows.status();
@@ -30,24 +31,27 @@ Task<absl::Status> Login(store::Maildrops* maildrops, store::LeaseId lease,
     credentials.client_certificates.push_back(std::move(certificate));
   }
   store::ClientInfo client = FromProto(request->client());
-  const absl::StatusOr<store::SessionOptions> options = FromProto(request->options());
+  absl::StatusOr<store::SessionOptions> options = FromProto(request->options());
   if (!options.ok()) co_return options.status();
+  options->pending = std::move(pending);
   auto opened = co_await maildrops->Login(lease, std::move(credentials), std::move(client),
-                                          *rows, *options);
+                                          *rows, *std::move(options));
   co_return Answer(std::move(opened), response);
 }
 
 Task<absl::Status> Open(store::Maildrops* maildrops, store::LeaseId lease,
-                        v1::OpenRequest* request, v1::OpenResponse* response) {
+                        v1::OpenRequest* request, v1::OpenResponse* response,
+                        std::shared_ptr<store::PendingLogin> pending) {
   const absl::StatusOr<uint32_t> rows =
       Limit("first_rows", request->first_rows(), 0, kMostFirstRows);
   if (!rows.ok()) co_return rows.status();
   std::string token = std::move(*request->mutable_auth_token());
   store::ClientInfo client = FromProto(request->client());
-  const absl::StatusOr<store::SessionOptions> options = FromProto(request->options());
+  absl::StatusOr<store::SessionOptions> options = FromProto(request->options());
   if (!options.ok()) co_return options.status();
-  auto opened =
-      co_await maildrops->Open(lease, std::move(token), std::move(client), *rows, *options);
+  options->pending = std::move(pending);
+  auto opened = co_await maildrops->Open(lease, std::move(token), std::move(client), *rows,
+                                         *std::move(options));
   co_return Answer(std::move(opened), response);
 }
 

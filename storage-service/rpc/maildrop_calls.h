@@ -5,6 +5,8 @@
 // of the request are moved out. The response is filled in only on success.
 #pragma once
 
+#include <memory>
+
 #include "absl/status/status.h"
 #include "restante/v1/maildrop.pb.h"
 #include "storage-service/async/task.h"
@@ -12,10 +14,13 @@
 
 namespace restante::rpc {
 
+// `pending`: by which it can be given up.
 Task<absl::Status> Login(store::Maildrops* maildrops, store::LeaseId lease,
-                         v1::LoginRequest* request, v1::LoginResponse* response);
+                         v1::LoginRequest* request, v1::LoginResponse* response,
+                         std::shared_ptr<store::PendingLogin> pending);
 Task<absl::Status> Open(store::Maildrops* maildrops, store::LeaseId lease,
-                        v1::OpenRequest* request, v1::OpenResponse* response);
+                        v1::OpenRequest* request, v1::OpenResponse* response,
+                        std::shared_ptr<store::PendingLogin> pending);
 Task<absl::Status> Rows(store::Maildrops* maildrops, v1::RowsRequest* request,
                         v1::RowsResponse* response);
 Task<absl::Status> Commit(store::Maildrops* maildrops, v1::CommitRequest* request,

@@ -4,21 +4,12 @@
 
 #include "common/config.h"
 #include "storage-service/rpc/exchange_stream.h"
+#include "storage-service/rpc/login_call.h"
 #include "storage-service/rpc/maildrop_calls.h"
 #include "storage-service/rpc/unary_call.h"
 
 namespace restante::rpc {
 namespace {
-
-Task<absl::Status> UnaryLogin(ServiceContext* context, v1::LoginRequest* request,
-                              v1::LoginResponse* response) {
-  return Login(&context->store.maildrops(), store::kUnaryLease, request, response);
-}
-
-Task<absl::Status> UnaryOpen(ServiceContext* context, v1::OpenRequest* request,
-                             v1::OpenResponse* response) {
-  return Open(&context->store.maildrops(), store::kUnaryLease, request, response);
-}
 
 Task<absl::Status> UnaryRows(ServiceContext* context, v1::RowsRequest* request,
                              v1::RowsResponse* response) {
@@ -48,8 +39,8 @@ Task<absl::Status> Renew(ServiceContext* context, v1::RenewRequest* request,
 void MaildropService::Serve(ServiceContext& context, StreamLimits limits) {
   using Methods = v1::MaildropService::AsyncService;
   ExchangeStream::Serve(context, methods_, limits);
-  ServeUnary(context, methods_, &Methods::RequestLogin, "Login", UnaryLogin);
-  ServeUnary(context, methods_, &Methods::RequestOpen, "Open", UnaryOpen);
+  ServeLogin(context, methods_, &Methods::RequestLogin, "Login", Login);
+  ServeLogin(context, methods_, &Methods::RequestOpen, "Open", Open);
   ServeUnary(context, methods_, &Methods::RequestRows, "Rows", UnaryRows);
   ServeUnary(context, methods_, &Methods::RequestCommit, "Commit", UnaryCommit);
   ServeUnary(context, methods_, &Methods::RequestClose, "Close", UnaryClose);

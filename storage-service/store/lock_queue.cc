@@ -63,6 +63,10 @@ std::vector<LockQueue::Waiter> LockQueue::TakeThoseOf(LeaseId lease) {
   return TakeIf([lease](const Waiter& waiter) { return waiter.lease == lease; });
 }
 
+std::vector<LockQueue::Waiter> LockQueue::TakeCancelled() {
+  return TakeIf([](const Waiter& waiter) { return waiter.cancelled(); });
+}
+
 std::vector<LockQueue::Waiter> LockQueue::TakeOverdue(absl::Time now) {
   std::vector<Waiter> overdue =
       TakeIf([now](const Waiter& waiter) { return !waiter.due && waiter.until <= now; });

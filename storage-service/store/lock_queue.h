@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -37,6 +38,8 @@ class LockQueue {
     absl::Time until;
     bool take_over = false;
     bool due = false;
+    std::shared_ptr<const PendingLogin> pending;
+    bool cancelled() const { return pending != nullptr && pending->cancelled(); }
     Done<absl::StatusOr<LockGrant>> done;
   };
 
@@ -47,6 +50,7 @@ class LockQueue {
   bool FirstIsDue(const MailboxId& mailbox) const;
   std::optional<Waiter> TakeFirst(const MailboxId& mailbox);
   std::vector<Waiter> TakeThoseOf(LeaseId lease);
+  std::vector<Waiter> TakeCancelled();
   // Those that aren't due, and whose time is up.
   std::vector<Waiter> TakeOverdue(absl::Time now);
   std::vector<Waiter> TakeAll();

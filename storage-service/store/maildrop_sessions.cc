@@ -18,6 +18,10 @@ namespace {
 
 constexpr uint32_t kMostFirstRows = 64;
 
+bool IsCancelled(const SessionOptions& options) {
+  return options.pending != nullptr && options.pending->cancelled();
+}
+
 // To a session, a mailbox or account that was erased is a lease that was lost.
 absl::Status ForSession(const absl::Status& status) {
   const v1::ErrorReason reason = ReasonOf(status);
@@ -103,8 +107,8 @@ Task<absl::StatusOr<OpenedMaildrop>> MaildropSessions::OpenFor(LeaseId lease,
   const absl::Duration delay = directory_->EffectivePolicy(*account).LoginDelay();
   absl::Status soon = delays_.Check(account->id, delay, clock_->Now());
   if (!soon.ok()) co_return soon;
-  absl::StatusOr<LockGrant> grant =
-      co_await table_.Acquire(account->inbox, lease, options.lock_wait, options.take_over);
+  absl::StatusOr<LockGrant> grant = co_await table_.Acquire(
+      account->inbox, lease, options.lock_wait, options.take_over, options.pending);
   if (!grant.ok()) co_return grant.status();
   // Whoever had the lock meanwhile has logged in.
   soon = delays_.Check(account->id, delay, clock_->Now());
@@ -114,6 +118,7 @@ Task<absl::StatusOr<OpenedMaildrop>> MaildropSessions::OpenFor(LeaseId lease,
   }
   absl::StatusOr<OpenedMaildrop> opened =
       co_await OpenLocked(*grant, lease, account, first_rows, options);
+  if (opened.ok() && IsCancelled(options)) opened = LoginCancelled();
   if (!opened.ok()) {
     table_.Release(grant->fencing);
     co_return opened;

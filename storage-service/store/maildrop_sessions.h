@@ -48,6 +48,10 @@ class MaildropSessions : public Maildrops {
                                             ClientInfo client, uint32_t first_rows,
                                             SessionOptions options) override;
   Task<absl::Status> Resume(LeaseId lease, std::string session_token) override;
+  void CancelLogin(PendingLogin& pending) override {
+    pending.Cancel();
+    table_.GiveUpCancelled();
+  }
   void StopWaiting() override { table_.StopWaiting(); }
   Task<absl::StatusOr<MaildropRowPage>> Rows(std::string session_token, uint32_t after_uid,
                                              uint32_t limit) override;

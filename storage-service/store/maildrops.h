@@ -87,6 +87,10 @@ class Maildrops {
   virtual Task<absl::Status> Resume(LeaseId lease, std::string session_token) = 0;
   virtual Task<absl::StatusOr<MaildropRowPage>> Rows(std::string session_token,
                                                      uint32_t after_uid, uint32_t limit) = 0;
+  // Gives up the Login or Open whose options have it as `pending`: it gets no lock any
+  // more and ends with CANCELLED, unless it has the maildrop already and its answer is
+  // on its way.
+  virtual void CancelLogin(PendingLogin& pending) = 0;
   // Logins that wait for a maildrop give up with IN_USE, and none waits any more:
   // the service is about to end.
   virtual void StopWaiting() = 0;

@@ -28,6 +28,8 @@ absl::Status LeaseLost(absl::string_view message) {
   return MakeError(v1::ERROR_REASON_LEASE_LOST, message);
 }
 
+absl::Status LoginCancelled() { return absl::CancelledError("the login was given up"); }
+
 SessionTable::Aftermath::~Aftermath() {
   for (auto& [waiter, answer] : answers) std::move(waiter.done)(std::move(answer));
 }
@@ -77,6 +79,18 @@ void SessionTable::EndLease(LeaseId lease) {
 void SessionTable::GiveUpWaits(LeaseId lease, Aftermath& after) {
   for (LockQueue::Waiter& waiter : waiting_.TakeThoseOf(lease)) {
     after.answers.emplace_back(std::move(waiter), StreamGone());
+  }
+}
+
+void SessionTable::GiveUpCancelled() {
+  Aftermath after;
+  absl::MutexLock lock(&mutex_);
+  TakeCancelled(after);
+}
+
+void SessionTable::TakeCancelled(Aftermath& after) {
+  for (LockQueue::Waiter& waiter : waiting_.TakeCancelled()) {
+    after.answers.emplace_back(std::move(waiter), LoginCancelled());
   }
 }
 
@@ -196,14 +210,16 @@ absl::StatusOr<uint64_t> SessionTable::Reserve(const MailboxId& mailbox, LeaseId
   return Occupy(mailbox, lease);
 }
 
-Task<absl::StatusOr<LockGrant>> SessionTable::Acquire(MailboxId mailbox, LeaseId lease,
-                                                      absl::Duration wait, bool take_over) {
+Task<absl::StatusOr<LockGrant>> SessionTable::Acquire(
+    MailboxId mailbox, LeaseId lease, absl::Duration wait, bool take_over,
+    std::shared_ptr<const PendingLogin> pending) {
   using Answer = absl::StatusOr<LockGrant>;
   Answer answer = co_await Await<Answer>([&](Done<Answer> done) {
     LockQueue::Waiter waiter;
     waiter.mailbox = mailbox;
     waiter.lease = lease;
     waiter.take_over = take_over;
+    waiter.pending = pending;
     waiter.done = std::move(done);
     AcquireOrWait(std::move(waiter), wait);
   });
@@ -218,6 +234,11 @@ void SessionTable::AcquireOrWait(LockQueue::Waiter waiter, absl::Duration wait) 
     const MailboxId mailbox = waiter.mailbox;
     if (!IsAlive(waiter.lease)) {
       after.answers.emplace_back(std::move(waiter), StreamGone());
+      return;
+    }
+    // Whoever cancels comes for it under the mutex afterwards.
+    if (waiter.cancelled()) {
+      after.answers.emplace_back(std::move(waiter), LoginCancelled());
       return;
     }
     if (!IsHeld(mailbox, after)) {
@@ -345,6 +366,7 @@ absl::Time SessionTable::Expire() {
       next = std::min(next, end);
     }
   }
+  TakeCancelled(after);
   for (const uint64_t fencing : over) End(fencing, after);
   for (LockQueue::Waiter& waiter : waiting_.TakeOverdue(now)) {
     if (!waiter.take_over) {

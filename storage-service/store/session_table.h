@@ -41,6 +41,8 @@ namespace restante::store {
 
 // What a session's holder is told once it is over.
 absl::Status LeaseLost(absl::string_view message);
+// What is told to a login that was given up.
+absl::Status LoginCancelled();
 
 // A session that is open.
 struct Session {
@@ -72,9 +74,14 @@ class SessionTable {
   absl::StatusOr<uint64_t> Reserve(const MailboxId& mailbox, LeaseId lease)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The same, after waiting for it if it isn't free; in the order in which logins
-  // came. IN_USE at once if too many wait already.
+  // came. IN_USE at once if too many wait already. CANCELLED: `pending` was, before it
+  // got the lock.
   Task<absl::StatusOr<LockGrant>> Acquire(MailboxId mailbox, LeaseId lease, absl::Duration wait,
-                                          bool take_over) ABSL_LOCKS_EXCLUDED(mutex_);
+                                          bool take_over,
+                                          std::shared_ptr<const PendingLogin> pending = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whoever waits and was cancelled gives up now.
+  void GiveUpCancelled() ABSL_LOCKS_EXCLUDED(mutex_);
   // Everybody who waits gets IN_USE now, and nobody waits any more.
   void StopWaiting() ABSL_LOCKS_EXCLUDED(mutex_);
   // The same for a session of an earlier opening of the store. LEASE_LOST: also if
@@ -170,6 +177,7 @@ class SessionTable {
   // Whether it has outlived its grace, or its silence that isn't of our making.
   bool IsOver(Lease& lease, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveUpWaits(LeaseId lease, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeCancelled(Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the leases that are over; whether one is watched for silence.
   bool EndLeases(absl::Time now, Aftermath& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Gives the lock to whoever waits for it.

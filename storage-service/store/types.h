@@ -4,7 +4,9 @@
 // Sizes are octets as RETR sends them; times are absl::Time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -102,6 +104,17 @@ struct LoginCredentials {
   std::vector<std::string> client_certificates;
 };
 
+// A login under way, by which whoever asked for it can give it up (Maildrops::CancelLogin).
+// Thread-safe.
+class PendingLogin {
+ public:
+  void Cancel() { cancelled_.store(true); }
+  bool cancelled() const { return cancelled_.load(); }
+
+ private:
+  std::atomic<bool> cancelled_{false};
+};
+
 // How a session begins.
 struct SessionOptions {
   // The client takes UTF-8 in headers. Otherwise the session is shown surrogates
@@ -111,6 +124,8 @@ struct SessionOptions {
   // take it away then.
   absl::Duration lock_wait;
   bool take_over = false;
+  // Null: it can't be given up.
+  std::shared_ptr<PendingLogin> pending = nullptr;
 };
 
 struct UidRange {

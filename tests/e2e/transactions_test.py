@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 import zlib
 
 import harness
@@ -175,10 +176,10 @@ class Transactions(harness.StackTest):
         again.quit()
         self.assertEqual(self.numbers(), [1, 2, 3, 4, 5])
 
-    def second_front_end(self):
+    def second_front_end(self, **config):
         directory = tempfile.mkdtemp(prefix="second-", dir=self.stack.dir)
-        server = harness.Server("restante-pop3d", directory, self.stack._pop3d_config(
-            "127.0.0.1:0", "127.0.0.1:0"))
+        server = harness.Server("restante-pop3d", directory, harness.merged(
+            self.stack._pop3d_config("127.0.0.1:0", "127.0.0.1:0"), config))
         server.start()
         self.addCleanup(server.stop)
         return harness.split_address(server.addresses["X_RESTANTE_POP3"])
@@ -203,6 +204,25 @@ class Transactions(harness.StackTest):
         again.quit()
         # It has a new stream, and serves again.
         self.assertEqual(self.numbers(), [1, 2, 3, 4, 5])
+
+    def stay(self, pop3, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pop3.ok("NOOP")
+
+    def test_a_client_that_leaves_while_it_waits_takes_nothing_over(self):
+        patient = self.second_front_end(lock_wait="1s", take_over=True)
+        first = self.log_in()
+        first.ok("DELE 1")
+        waiter = Pop3(patient)
+        waiter.ok("USER " + self.user)
+        waiter.send(b"PASS %s\r\n" % PASSWORD.encode())
+        waiter.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.stay(first, 0.3)  # in which its password is taken
+        waiter.close()
+        self.stay(first, 1.5)
+        first.quit()
+        self.assertEqual(self.numbers(), [2, 3, 4, 5])
 
     def test_a_front_end_told_to_end_deletes_nothing(self):
         self.stack.pop3d.stop()

@@ -41,6 +41,8 @@ Client::Client(const asio::ip::tcp::endpoint& server, bool tls, int receive_buff
 
 Client::~Client() { Close(); }
 
+void Client::SayNoMore() { shutdown(fd_, SHUT_WR); }
+
 void Client::Close(bool reset) {
   if (fd_ < 0) return;
   if (reset) {

@@ -52,6 +52,8 @@ class Client {
   SSL_CTX* tls_context() { return context_.get(); }
   // The common name in the server's certificate.
   std::string ServerName() const;
+  // The end of what it says; it still reads.
+  void SayNoMore();
   // Closes without a word; `reset`: by RST.
   void Close(bool reset = false);
   // Whether anything can be read now.

@@ -255,6 +255,9 @@ v1::Result FakeStorage::Execute(const v1::Operation& operation) {
     last_login_ = operation.login();
     ++logins_;
     status = Login(operation.login(), result.mutable_login());
+  } else if (operation.has_cancel_login() && knows_cancel_login_) {
+    result.mutable_cancel_login();
+    ++cancelled_logins_;
   } else if (operation.has_resume()) {
     const std::string& token = operation.resume().session_token();
     result.mutable_resume();
@@ -525,6 +528,23 @@ int FakeStorage::closes() {
 int FakeStorage::rows_calls() {
   absl::MutexLock lock(&mutex_);
   return rows_calls_;
+}
+
+bool FakeStorage::WaitForCancelledLogins(int count) {
+  return WaitFor([this, count] {
+    mutex_.AssertReaderHeld();
+    return cancelled_logins_ >= count;
+  });
+}
+
+int FakeStorage::cancelled_logins() {
+  absl::MutexLock lock(&mutex_);
+  return cancelled_logins_;
+}
+
+void FakeStorage::KnowNoCancelLogin() {
+  absl::MutexLock lock(&mutex_);
+  knows_cancel_login_ = false;
 }
 
 bool FakeStorage::WaitForHeartbeats(int count) {

@@ -64,6 +64,8 @@ class FakeStorage {
   void LoseAnswerOfNextCommit();
   // Operations are taken and not answered, logins and commits carried out.
   void StopAnswering(bool stop);
+  // As the release before: CancelLogin is no operation that it knows.
+  void KnowNoCancelLogin();
   // Operations wait (in their order) until let go on.
   void HoldOperations(bool hold);
   void AnswerReadsOf(uint32_t uid, absl::Status status);
@@ -84,6 +86,8 @@ class FakeStorage {
   std::vector<uint32_t> Uids(const std::string& user);
   bool WaitForLogins(int count);
   bool WaitForCommits(int count);
+  bool WaitForCancelledLogins(int count);
+  int cancelled_logins();
   bool WaitForStreams(int count);
   int logins();
   int closes();
@@ -154,6 +158,8 @@ class FakeStorage {
   bool say_no_dot_lines_ ABSL_GUARDED_BY(mutex_) = false;
   int session_count_ ABSL_GUARDED_BY(mutex_) = 0;
   int logins_ ABSL_GUARDED_BY(mutex_) = 0;
+  int cancelled_logins_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool knows_cancel_login_ ABSL_GUARDED_BY(mutex_) = true;
   int commits_ ABSL_GUARDED_BY(mutex_) = 0;
   int closes_ ABSL_GUARDED_BY(mutex_) = 0;
   int rows_calls_ ABSL_GUARDED_BY(mutex_) = 0;

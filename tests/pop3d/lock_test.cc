@@ -70,6 +70,7 @@ TEST_F(LockTest, TellsAClientThatWaitsForTheLockThatTheServerShutsDown) {
   server_->Shutdown();
   EXPECT_EQ(client->ReadLine(), "-ERR [SYS/TEMP] The server is shutting down.");
   EXPECT_TRUE(client->AtEnd());
+  EXPECT_TRUE(storage_.WaitForCancelledLogins(1));
   storage_.StopAnswering(false);
   storage_.BreakStream();
 }
@@ -107,6 +108,89 @@ TEST_F(LockTest, CarriesNothingOutThatCameBehindALoginWhichTheShutdownMet) {
   ASSERT_TRUE(storage_.WaitForLogins(1));
   server_->Wait();
   EXPECT_THAT(storage_.Uids("user"), SizeIs(2));
+}
+
+class GoneClientTest : public LockTest {
+ protected:
+  GoneClientTest() { options_.settings.lock_wait = seconds(60); }
+
+  // A client whose login is under way at a service that doesn't answer it.
+  std::unique_ptr<Client> Waiting(std::unique_ptr<Client> client,
+                                  const std::string& more = "") {
+    EXPECT_THAT(client->ReadLine(), StartsWith("+OK"));
+    client->Command("USER user");
+    storage_.StopAnswering(true);
+    client->Send(absl::StrCat("PASS secret\r\n", more));
+    EXPECT_TRUE(storage_.WaitForLogins(1));
+    return client;
+  }
+};
+
+TEST_F(GoneClientTest, GivesTheLoginOfAClientUpThatHasClosedItsConnection) {
+  auto client = Waiting(Connect());
+  client->Close();
+  EXPECT_TRUE(storage_.WaitForCancelledLogins(1));
+}
+
+TEST_F(GoneClientTest, GivesTheLoginOfAClientUpThatHasResetItsConnection) {
+  auto client = Waiting(Connect());
+  client->Close(/*reset=*/true);
+  EXPECT_TRUE(storage_.WaitForCancelledLogins(1));
+}
+
+TEST_F(GoneClientTest, GivesTheLoginOfAClientUpThatHasEndedItsTlsConnection) {
+  auto client = Waiting(ConnectTls());
+  client->Close();
+  EXPECT_TRUE(storage_.WaitForCancelledLogins(1));
+}
+
+TEST_F(GoneClientTest, FindsAResetBehindCommandsThatItHasNotRead) {
+  auto client = Waiting(Connect());
+  client->Send("STAT\r\n");
+  clock_.AwaitLooks();
+  client->Close(/*reset=*/true);
+  EXPECT_TRUE(storage_.WaitForCancelledLogins(1));
+}
+
+TEST_F(GoneClientTest, FindsAResetBehindCommandsThatCameWithThePassword) {
+  auto client = Waiting(Connect(), "STAT\r\n");
+  client->Close(/*reset=*/true);
+  EXPECT_TRUE(storage_.WaitForCancelledLogins(1));
+}
+
+TEST_F(GoneClientTest, ServesAClientThatHasSaidAllThatItWants) {
+  for (const bool together : {true, false}) {
+    auto client = Connect();
+    EXPECT_THAT(client->ReadLine(), StartsWith("+OK"));
+    client->Command("USER user");
+    storage_.HoldOperations(true);
+    client->Send(together ? "PASS secret\r\nSTAT\r\nQUIT\r\n" : "PASS secret\r\n");
+    clock_.AwaitLooks();
+    if (!together) client->Send("STAT\r\nQUIT\r\n");
+    client->SayNoMore();
+    clock_.AwaitLooks();
+    storage_.HoldOperations(false);
+    EXPECT_EQ(client->ReadLine(), "+OK Logged in.");
+    EXPECT_EQ(client->ReadLine(), "+OK 2 6");
+    EXPECT_THAT(client->ReadLine(), StartsWith("+OK"));
+    EXPECT_TRUE(client->AtEnd());
+  }
+  EXPECT_EQ(storage_.cancelled_logins(), 0);
+}
+
+TEST_F(GoneClientTest, ClosesTheMaildropThatAServiceOfTheReleaseBeforeGivesItAllTheSame) {
+  storage_.KnowNoCancelLogin();
+  auto client = Connect();
+  EXPECT_THAT(client->ReadLine(), StartsWith("+OK"));
+  client->Command("USER user");
+  storage_.HoldOperations(true);
+  client->Send("PASS secret\r\n");
+  clock_.AwaitLooks();
+  client->Close(/*reset=*/true);
+  clock_.AwaitLooks();
+  storage_.HoldOperations(false);
+  ASSERT_TRUE(storage_.WaitForLogins(1));
+  EXPECT_TRUE(storage_.WaitUntilUnlocked("user"));
 }
 
 class TakeOverTest : public LockTest {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "restante/v1/accounts.grpc.pb.h"
 #include "restante/v1/admin.grpc.pb.h"
+#include "restante/v1/maildrop.grpc.pb.h"
 #include "tests/rpc/fake_store.h"
 #include "tests/rpc/server_fixture.h"
 
@@ -41,6 +42,47 @@ TEST_F(Calls, ADeadlineEndsTheCallAndNotItsTask) {
   get.AwaitHeld(1);
   get.Complete(store::AccountInfo{.address = "too late"});
   server_.Shutdown();
+}
+
+TEST_F(Calls, ALoginIsGivenUpWhenItsCallerHasGoneAndClosedIfItComesTooLate) {
+  Held<FakeMaildrops::Opened> login;
+  Journal journal;
+  FakeMaildrops& maildrops = store_.fake_maildrops;
+  maildrops.login = [&](store::LeaseId lease, const std::string&) {
+    EXPECT_EQ(lease, store::kUnaryLease);
+    return login.Hold();
+  };
+  maildrops.cancel = [&] { journal.Note("cancel"); };
+  maildrops.close = [&](const std::string& token) {
+    journal.Note("close " + token);
+    return absl::OkStatus();
+  };
+  grpc::ClientContext impatient;
+  impatient.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  v1::LoginResponse response;
+  const auto stub = v1::MaildropService::NewStub(server_.channel());
+  EXPECT_EQ(stub->Login(&impatient, {}, &response).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_THAT(journal.Await(1), testing::ElementsAre("cancel"));
+  store::OpenedMaildrop opened;
+  opened.session_token = "unheard";
+  login.Complete(std::move(opened));
+  EXPECT_THAT(journal.Await(2), testing::ElementsAre("cancel", "close unheard"));
+}
+
+TEST_F(Calls, ALoginThatIsAnsweredIsNotGivenUp) {
+  FakeMaildrops& maildrops = store_.fake_maildrops;
+  maildrops.login = [](store::LeaseId, const std::string&) {
+    store::OpenedMaildrop opened;
+    opened.session_token = "heard";
+    return Now<FakeMaildrops::Opened>(std::move(opened));
+  };
+  v1::LoginResponse response;
+  const auto stub = v1::MaildropService::NewStub(server_.channel());
+  EXPECT_TRUE(stub->Login(&call_, {}, &response).ok());
+  EXPECT_EQ(response.session().session_token(), "heard");
+  server_.Shutdown();
+  EXPECT_EQ(maildrops.cancelled, 0);
 }
 
 TEST_F(Calls, ADeadlineHoldsBeforeThereIsAConnection) {

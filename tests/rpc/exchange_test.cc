@@ -363,6 +363,51 @@ TEST_F(Exchange, ALoginThatNobodyHearsOfIsClosed) {
   stream->Finish();
 }
 
+void AddCancel(v1::ExchangeRequest& message, uint64_t id, uint64_t login) {
+  v1::Operation* operation = message.add_operations();
+  operation->set_id(id);
+  operation->mutable_cancel_login()->set_id(login);
+}
+
+TEST_F(Exchange, ALoginThatWaitsCanBeGivenUp) {
+  Held<FakeMaildrops::Opened> login;
+  maildrops().login = [&](store::LeaseId, const std::string&) { return login.Hold(); };
+  maildrops().cancel = [&] { login.Complete(absl::CancelledError("given up")); };
+  const auto stream = stub_->Exchange(&call_);
+  v1::ExchangeRequest request;
+  AddLogin(request, 1, "ann");
+  AddCancel(request, 2, 1);
+  stream->Write(request);
+  std::vector<v1::Result> results;
+  while (results.size() < 2) {
+    const v1::ExchangeResponse response = Read(*stream);
+    for (const v1::Result& result : response.results()) results.push_back(result);
+  }
+  EXPECT_EQ(results[0].id(), 1u);
+  EXPECT_EQ(results[0].error().code(), static_cast<int>(absl::StatusCode::kCancelled));
+  EXPECT_EQ(results[1].id(), 2u);
+  EXPECT_TRUE(results[1].has_cancel_login());
+  EXPECT_TRUE(maildrops().pending()->cancelled());
+}
+
+TEST_F(Exchange, ToGiveUpALoginThatIsNotUnderWayIsNoError) {
+  maildrops().login = [](store::LeaseId, const std::string&) {
+    return Now<FakeMaildrops::Opened>(Opened("token"));
+  };
+  const auto stream = stub_->Exchange(&call_);
+  v1::ExchangeRequest request;
+  AddCancel(request, 1, 9);
+  AddLogin(request, 2, "ann");
+  AddCancel(request, 3, 2);
+  stream->Write(request);
+  const v1::ExchangeResponse response = Read(*stream);
+  ASSERT_THAT(Ids(response), ElementsAre(1, 2, 3));
+  EXPECT_TRUE(response.results(0).has_cancel_login());
+  EXPECT_TRUE(response.results(1).has_login());
+  EXPECT_TRUE(response.results(2).has_cancel_login());
+  EXPECT_EQ(maildrops().cancelled, 0);
+}
+
 v1::ExchangeRequest WithHeartbeat(absl::Duration interval) {
   v1::ExchangeRequest request;
   *request.mutable_heartbeat_interval() = restante::ToProto(interval);

@@ -81,6 +81,17 @@ void FakeMaildrops::WatchForSilence(store::LeaseId lease, absl::Duration heartbe
   leases.Note(absl::StrCat("watch ", lease, " ", absl::FormatDuration(heartbeat)));
 }
 
+std::shared_ptr<store::PendingLogin> FakeMaildrops::pending() {
+  absl::MutexLock lock(&mutex_);
+  return pending_;
+}
+
+void FakeMaildrops::CancelLogin(store::PendingLogin& pending) {
+  pending.Cancel();
+  ++cancelled;
+  if (cancel) cancel();
+}
+
 void FakeMaildrops::EndBySilence(store::LeaseId lease) {
   absl::MutexLock lock(&mutex_);
   watchers_.at(lease).over();
@@ -106,7 +117,11 @@ Task<FakeMaildrops::Opened> FakeMaildrops::Login(store::LeaseId lease,
                                                  store::LoginCredentials credentials,
                                                  store::ClientInfo /*client*/,
                                                  uint32_t /*first_rows*/,
-                                                 store::SessionOptions /*options*/) {
+                                                 store::SessionOptions options) {
+  {
+    absl::MutexLock lock(&mutex_);
+    pending_ = options.pending;
+  }
   if (!login) return Now<Opened>(Unexpected("Login"));
   return login(lease, std::move(credentials.address));
 }
@@ -114,7 +129,11 @@ Task<FakeMaildrops::Opened> FakeMaildrops::Login(store::LeaseId lease,
 Task<FakeMaildrops::Opened> FakeMaildrops::Open(store::LeaseId lease, std::string auth_token,
                                                 store::ClientInfo /*client*/,
                                                 uint32_t /*first_rows*/,
-                                                store::SessionOptions /*options*/) {
+                                                store::SessionOptions options) {
+  {
+    absl::MutexLock lock(&mutex_);
+    pending_ = options.pending;
+  }
   if (!open) return Now<Opened>(Unexpected("Open"));
   return open(lease, std::move(auth_token));
 }

@@ -119,11 +119,15 @@ struct FakeMaildrops final : store::Maildrops {
   // "begin 1", "end 1"
   Journal leases;
   std::atomic<bool> stopped_waiting{false};
+  // Of the last Login or Open.
+  std::shared_ptr<store::PendingLogin> pending();
+  std::atomic<int> cancelled{0};
   // What leases are told as they begin.
   store::Pop3Announcement announcement;
   // Told to the leases that live.
   void Announce(const store::Pop3Announcement& changed);
 
+  std::function<void()> cancel;
   // What the stream was told to do, by its lease.
   void EndBySilence(store::LeaseId lease);
   bool IsHeldUp(store::LeaseId lease);
@@ -145,11 +149,13 @@ struct FakeMaildrops final : store::Maildrops {
                                         std::vector<store::UidRange> retrieved,
                                         bool close_after) override;
   Task<absl::Status> Close(std::string token, std::vector<store::UidRange> retrieved) override;
+  void CancelLogin(store::PendingLogin& pending) override;
   void StopWaiting() override { stopped_waiting = true; }
   absl::StatusOr<absl::Duration> Renew(const std::string& token) override;
 
  private:
   absl::Mutex mutex_;
+  std::shared_ptr<store::PendingLogin> pending_ ABSL_GUARDED_BY(mutex_);
   store::LeaseId last_lease_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<store::LeaseId, LeaseEvents> watchers_ ABSL_GUARDED_BY(mutex_);
 };

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/rpc/real_store.h"
 
 namespace restante::rpc {
@@ -253,6 +255,45 @@ TEST_F(MaildropRpc, OneStreamServesAWholeSession) {
   EXPECT_EQ(results.at(1).login().session().message_count(), 0u);
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(MaildropRpc, ALoginThatIsGivenUpNeitherTakesOverNorStandsInTheWay) {
+  const std::string holder = Login("ann@example.org");
+  Call call;
+  const auto stub = Maildrop();
+  const auto stream = stub->Exchange(&call);
+  v1::ExchangeRequest request;
+  for (uint64_t id = 1; id <= 2; ++id) {
+    v1::Operation* operation = request.add_operations();
+    operation->set_id(id);
+    operation->mutable_login()->set_address("ann@example.org");
+    operation->mutable_login()->set_password("secret");
+    v1::SessionOptions* options = operation->mutable_login()->mutable_options();
+    options->mutable_lock_wait()->set_seconds(30);
+    options->set_take_over(id == 1);
+  }
+  v1::Operation* cancel = request.add_operations();
+  cancel->set_id(3);
+  cancel->mutable_cancel_login()->set_id(1);
+  stream->Write(request);
+  std::map<uint64_t, v1::Result> results;
+  const auto read_until = [&](size_t count) {
+    v1::ExchangeResponse response;
+    while (results.size() < count && stream->Read(&response)) {
+      for (const v1::Result& result : response.results()) results[result.id()] = result;
+    }
+  };
+  read_until(2);
+  EXPECT_EQ(results[1].error().code(), static_cast<int>(absl::StatusCode::kCancelled));
+  EXPECT_TRUE(results[3].has_cancel_login());
+  clock_.Advance(absl::Seconds(29));
+  v1::RenewResponse renewed;
+  EXPECT_TRUE(Renew(holder, &renewed).ok());
+  v1::CommitResponse committed;
+  EXPECT_TRUE(Commit(holder, 1, 1, true, &committed).ok()) << "the older session lives";
+  EXPECT_EQ(committed.deleted(), 1u);
+  read_until(3);
+  EXPECT_EQ(results[2].login().session().message_count(), 1u) << "the next in turn";
 }
 
 TEST_F(MaildropRpc, ASessionIsResumedAtARestartedService) {

@@ -209,5 +209,69 @@ TEST_F(LockWaitingTest, OfTwoTakeOversTheNewerLoginHasTheLockInTheEnd) {
   EXPECT_TRUE(patient.done());
 }
 
+class CancelTest : public LockWaitingTest {
+ protected:
+  Started<Answer> AcquireCancellable(absl::Duration wait, bool take_over = false) {
+    return Started<Answer>(table_.Acquire(mailbox_, lease_, wait, take_over, pending_));
+  }
+  void Cancel() {
+    pending_->Cancel();
+    table_.GiveUpCancelled();
+  }
+  const std::shared_ptr<PendingLogin> pending_ = std::make_shared<PendingLogin>();
+};
+
+TEST_F(CancelTest, AWaitThatIsGivenUpEndsAtOnceAndTheNextHasItsTurn) {
+  const uint64_t holder = Open();
+  Started<Answer> gone = AcquireCancellable(absl::Seconds(10));
+  Started<Answer> next = Acquire(absl::Seconds(10));
+  Cancel();
+  ASSERT_TRUE(gone.done());
+  EXPECT_TRUE(absl::IsCancelled(gone.Get().status()));
+  EXPECT_FALSE(next.done());
+  EXPECT_NE(table_.Find(holder), nullptr);
+  table_.Release(holder);
+  ASSERT_TRUE(next.done());
+  EXPECT_THAT(next.Get().status(), IsOk());
+}
+
+TEST_F(CancelTest, WhoeverWasGivenUpTakesNothingOver) {
+  const uint64_t holder = Open();
+  Started<Answer> gone = AcquireCancellable(absl::Seconds(3), true);
+  Cancel();
+  clock_.Advance(absl::Seconds(3));
+  table_.Expire();
+  EXPECT_TRUE(absl::IsCancelled(gone.Get().status()));
+  EXPECT_NE(table_.Find(holder), nullptr);
+}
+
+TEST_F(CancelTest, ATimerThatIsQuickerThanTheCancelTakesNothingOverEither) {
+  const uint64_t holder = Open();
+  Started<Answer> gone = AcquireCancellable(absl::Seconds(3), true);
+  pending_->Cancel();
+  clock_.Advance(absl::Seconds(3));
+  table_.Expire();
+  EXPECT_TRUE(absl::IsCancelled(gone.Get().status()));
+  EXPECT_NE(table_.Find(holder), nullptr);
+}
+
+TEST_F(CancelTest, WhoeverIsGivenUpBeforeItAsksGetsNoLock) {
+  Cancel();
+  Started<Answer> gone = AcquireCancellable(absl::Seconds(3), true);
+  ASSERT_TRUE(gone.done());
+  EXPECT_TRUE(absl::IsCancelled(gone.Get().status()));
+  Open();
+}
+
+TEST_F(CancelTest, OnlyTheOneThatIsMeantIsGivenUp) {
+  Open();
+  Started<Answer> other = Acquire(absl::Seconds(10));
+  Started<Answer> gone = AcquireCancellable(absl::Seconds(10));
+  Cancel();
+  EXPECT_TRUE(gone.done());
+  EXPECT_FALSE(other.done());
+  table_.StopWaiting();
+}
+
 }  // namespace
 }  // namespace restante::store
