@@ -64,25 +64,6 @@ void LoginControl::Cancel() {
   if (give_up) give_up();
 }
 
-HeldMaildrop::HeldMaildrop(LinkPort& port, std::string session_token)
-    : port_(port), session_token_(std::move(session_token)), held_on_(port.stream_number_) {
-  port_.held_.insert(this);
-}
-
-HeldMaildrop::~HeldMaildrop() { Close(); }
-
-void HeldMaildrop::Close(v1::CloseRequest last_words) {
-  if (closed_) return;
-  Forget();
-  if (status_.ok()) port_.SendClose(session_token_, std::move(last_words));
-}
-
-void HeldMaildrop::Forget() {
-  closed_ = true;
-  port_.held_.erase(this);
-  port_.resuming_.erase(resume_id_);
-}
-
 LinkPort::LinkPort(uint32_t index, asio::io_context& context, Deadlines& deadlines,
                    const LinkOptions& options, v1::MessagesService::Stub& messages)
     : index_(index),
@@ -153,6 +134,7 @@ asio::awaitable<absl::StatusOr<v1::CommitResponse>> LinkPort::Commit(
   v1::Operation operation;
   *operation.mutable_commit() = std::move(request);
   operation.mutable_commit()->set_session_token(maildrop.session_token());
+  operation.mutable_commit()->mutable_retrieved_uids()->MergeFrom(maildrop.untold_);
   const TimePoint deadline = deadlines_.Now() + options_.operation_timeout;
   absl::StatusOr<v1::Result> result = co_await Repeat(maildrop, operation, deadline);
   if (!result.ok()) co_return result.status();
@@ -243,15 +225,6 @@ uint64_t LinkPort::Send(v1::Operation operation) {
   return next_id_;
 }
 
-void LinkPort::SendClose(const std::string& session_token, v1::CloseRequest request) {
-  // With the link down there is nothing to do: a session that isn't resumed ends.
-  if (stream_ == nullptr) return;
-  v1::Operation operation;
-  *operation.mutable_close() = std::move(request);
-  operation.mutable_close()->set_session_token(session_token);
-  Send(std::move(operation));
-}
-
 void LinkPort::SendCancelLogin(uint64_t id) {
   if (stream_ == nullptr) return;
   v1::Operation operation;
@@ -301,6 +274,12 @@ void LinkPort::TakeResult(v1::Result& result) {
     resuming_.erase(found);
     maildrop.resume_id_ = 0;
     TakeResumeResult(maildrop, result);
+  } else if (const auto found = telling_.find(result.id()); found != telling_.end()) {
+    HeldMaildrop& maildrop = *found->second;
+    telling_.erase(found);
+    maildrop.TakeToldResult(result.has_mark_retrieved());
+  } else if (closing_.erase(result.id()) > 0) {
+    return;
   } else if (result.has_login()) {
     // Nobody waits for this login any more, and nobody would free its lock.
     SendClose(result.login().session().session_token());
@@ -310,6 +289,7 @@ void LinkPort::TakeResult(v1::Result& result) {
 void LinkPort::TakeResumeResult(HeldMaildrop& maildrop, const v1::Result& result) {
   if (result.has_resume()) {
     maildrop.held_on_ = stream_number_;
+    maildrop.SendUntold();
   } else {
     maildrop.status_ = result.has_error() ? FromRpcStatus(result.error()) : UnexpectedAnswer();
     if (maildrop.status_.ok()) maildrop.status_ = UnexpectedAnswer();
@@ -338,12 +318,19 @@ void LinkPort::ComeUp(std::shared_ptr<ExchangeStream> stream) {
   stream_ = std::move(stream);
   ++stream_number_;
   for (HeldMaildrop* maildrop : held_) SendResume(*maildrop);
+  for (v1::CloseRequest& request : std::exchange(last_words_, {})) {
+    const std::string token = request.session_token();
+    SendClose(token, std::move(request));
+  }
   for (LinkWaiter* waiter : std::exchange(link_waiters_, {})) waiter->wakeup.Notify();
 }
 
 void LinkPort::GoDown(const std::vector<uint64_t>& unsent) {
   stream_.reset();
   resuming_.clear();
+  telling_.clear();
+  for (HeldMaildrop* maildrop : held_) maildrop->tell_id_ = 0;
+  for (auto& [id, request] : std::exchange(closing_, {})) KeepLastWords(std::move(request));
   const absl::flat_hash_set<uint64_t> never_left(unsent.begin(), unsent.end());
   for (const auto& [id, call] : std::exchange(calls_, {})) {
     call->Complete(never_left.contains(id) ? Call::Outcome::kUnsent : Call::Outcome::kBroken);

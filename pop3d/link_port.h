@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -77,14 +78,23 @@ class HeldMaildrop {
   // unless an operation of the session learns it.
   void OnLost(absl::AnyInvocable<void()> on_lost) { on_lost_ = std::move(on_lost); }
 
+  using UidRanges = google::protobuf::RepeatedPtrField<v1::UidRange>;
+
+  // Tells the service what was retrieved, without waiting for the answer: now, or as soon
+  // as the link is there, at the latest with Commit or Close.
+  void TellRetrieved(const UidRanges& uids);
+
   // Frees the lock without waiting for the answer, ahead of any later Login. With
-  // `last_words`, the request without its token.
+  // `last_words`, the request without its token; if they tell of retrievals, they are
+  // kept for a link that is down, also when the service has ended the session.
   void Close(v1::CloseRequest last_words = {});
 
  private:
   friend class LinkPort;
   // The service has ended the session.
   void Forget();
+  void SendUntold();
+  void TakeToldResult(bool taken);
 
   LinkPort& port_;
   const std::string session_token_;
@@ -97,6 +107,11 @@ class HeldMaildrop {
   uint64_t resume_id_ = 0;
   // Who waits for it to be resumed.
   Wakeup* waiting_ = nullptr;
+  // What was retrieved and isn't known to have been taken; the first ones are under way
+  // in the operation tell_id_, if that isn't 0.
+  UidRanges untold_;
+  int telling_ = 0;
+  uint64_t tell_id_ = 0;
 };
 
 class LinkPort {
@@ -162,6 +177,7 @@ class LinkPort {
   asio::awaitable<bool> WaitUntilUp(TimePoint deadline);
   uint64_t Send(v1::Operation operation);
   void SendClose(const std::string& session_token, v1::CloseRequest request = {});
+  void KeepLastWords(v1::CloseRequest request);
   void SendCancelLogin(uint64_t id);
   void SendResume(HeldMaildrop& maildrop);
   void TakeInbox() ABSL_LOCKS_EXCLUDED(inbox_mutex_);
@@ -185,6 +201,10 @@ class LinkPort {
   // What waits for a result: operations, and sessions being resumed.
   absl::flat_hash_map<uint64_t, Call*> calls_;
   absl::flat_hash_map<uint64_t, HeldMaildrop*> resuming_;
+  absl::flat_hash_map<uint64_t, HeldMaildrop*> telling_;
+  // Closes that tell of retrievals: under way, and waiting for the link.
+  absl::flat_hash_map<uint64_t, v1::CloseRequest> closing_;
+  std::deque<v1::CloseRequest> last_words_;
   absl::flat_hash_set<HeldMaildrop*> held_;
   std::vector<LinkWaiter*> link_waiters_;
   v1::Pop3Announcement announcement_;

@@ -24,6 +24,11 @@ class RetrievedMarks {
   // So many octets of the connection have left by now.
   void Settle(uint64_t sent_octets);
 
+  // Messages that have left and weren't cleared.
+  uint64_t count() const { return marks_.count(); }
+  // Forgets what has left, after it was told.
+  void Clear() { marks_.Clear(); }
+
   // Appends the UIDs of what has left, in runs. Beyond MessageMarks::kMaxRuns runs
   // further messages are left out: they are kept longer than the policy says, which
   // loses nothing.

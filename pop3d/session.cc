@@ -11,9 +11,14 @@ namespace restante::pop3 {
 Session::Maildrop::Maildrop(LinkPort& link, LinkPort::OpenedMaildrop opened,
                             Connection& connection)
     : link(link),
+      connection(connection),
       held(std::move(opened.held)),
       list(*this, opened.response.session(), opened.response.rows()),
       marks(list.count()),
+      remembers_retrieval(!opened.response.session().has_remembers_retrieval() ||
+                          opened.response.session().remembers_retrieval()),
+      takes_retrievals(opened.response.session().has_remembers_retrieval()),
+      tell_due(link.deadlines(), [this] { TellRetrieved(); }),
       policy(opened.response.session().has_announcement()
                  ? opened.response.session().announcement()
                  : link.announcement()),

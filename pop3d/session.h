@@ -81,11 +81,20 @@ class Session {
     Maildrop(LinkPort& link, LinkPort::OpenedMaildrop opened, Connection& connection);
     asio::awaitable<absl::StatusOr<v1::RowsResponse>> Rows(uint32_t after_uid,
                                                            uint32_t limit) override;
+    // The response is in the output. Told to the service now and then, so that it isn't
+    // lost with this process.
+    void NoteRetrieved(uint32_t number, uint32_t uid);
+    void TellRetrieved();
     LinkPort& link;
+    Connection& connection;
     std::unique_ptr<HeldMaildrop> held;
     MessageList list;
     MessageMarks marks;
     RetrievedMarks retrieved;
+    // Whether the policy asks for retrievals, and the service takes them at any time.
+    const bool remembers_retrieval;
+    const bool takes_retrievals;
+    Deadline tell_due;
     v1::Pop3Announcement policy;
     Transfer transfer;
     // The message of the last RETR; 0 before the first.

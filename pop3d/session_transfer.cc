@@ -59,8 +59,7 @@ asio::awaitable<void> Session::Retrieve(Command command) {
       (wanted->top ? counters_.top_messages : counters_.retr_messages) += 1;
       (wanted->top ? counters_.top_octets : counters_.retr_octets) += result.octets;
       if (!wanted->top) {
-        maildrop.retrieved.Settle(connection_.sent_octets());
-        maildrop.retrieved.Add(wanted->number, part.uid, connection_.output_end());
+        maildrop.NoteRetrieved(wanted->number, part.uid);
       }
       break;
     case Transfer::Result::Kind::kRefused:

@@ -1,4 +1,5 @@
 // The UPDATE state: RFC 1939, section 6.
+#include <chrono>
 #include <utility>
 
 #include "pop3d/faults.h"
@@ -6,6 +7,13 @@
 #include "pop3d/session.h"
 
 namespace restante::pop3 {
+namespace {
+
+// Retrievals are told to the service when they are so many, or so old.
+constexpr uint64_t kTellCount = 64;
+constexpr std::chrono::minutes kTellInterval(1);
+
+}  // namespace
 
 asio::awaitable<void> Session::Update() {
   Maildrop& maildrop = *maildrop_;
@@ -82,6 +90,28 @@ void Session::CloseMaildrop() {
   maildrop_->retrieved.Settle(connection_.sent_octets());
   maildrop_->retrieved.AppendTo(request.mutable_retrieved_uids());
   maildrop_->held->Close(std::move(request));
+}
+
+void Session::Maildrop::NoteRetrieved(uint32_t number, uint32_t uid) {
+  if (!remembers_retrieval) return;
+  retrieved.Settle(connection.sent_octets());
+  retrieved.Add(number, uid, connection.output_end());
+  if (!takes_retrievals) return;
+  if (retrieved.count() == 0) {
+    tell_due.SetAfter(kTellInterval);
+  } else if (retrieved.count() >= kTellCount) {
+    TellRetrieved();
+  }
+}
+
+void Session::Maildrop::TellRetrieved() {
+  retrieved.Settle(connection.sent_octets());
+  if (retrieved.HasUnsent()) tell_due.SetAfter(kTellInterval);
+  if (retrieved.count() == 0) return;
+  v1::MarkRetrievedRequest request;
+  retrieved.AppendTo(request.mutable_retrieved_uids());
+  retrieved.Clear();
+  held->TellRetrieved(request.retrieved_uids());
 }
 
 }  // namespace restante::pop3

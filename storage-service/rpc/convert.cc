@@ -337,6 +337,7 @@ void ToProto(store::OpenedMaildrop opened, v1::MaildropSession* session,
     *session->mutable_lease() = restante::ToProto(opened.lease);
   }
   ToProto(opened.announcement, session->mutable_announcement());
+  session->set_remembers_retrieval(opened.remembers_retrieval);
   AddRows(std::move(opened.rows), rows);
 }
 

@@ -20,6 +20,8 @@ std::string SessionOf(const v1::Operation& operation) {
       return operation.commit().session_token();
     case v1::Operation::kClose:
       return operation.close().session_token();
+    case v1::Operation::kMarkRetrieved:
+      return operation.mark_retrieved().session_token();
     default:
       return {};
   }
@@ -44,6 +46,8 @@ Description Describe(const v1::Operation& operation) {
       return {"Exchange.Commit", ""};
     case v1::Operation::kClose:
       return {"Exchange.Close", ""};
+    case v1::Operation::kMarkRetrieved:
+      return {"Exchange.MarkRetrieved", ""};
     case v1::Operation::kCancelLogin:
       return {"Exchange.CancelLogin", ""};
     default:
@@ -148,6 +152,10 @@ Task<v1::Result> ExchangeStream::Execute(v1::Operation* operation) {
     case v1::Operation::kClose:
       status = co_await Close(&maildrops_, operation->mutable_close());
       result.mutable_close();
+      break;
+    case v1::Operation::kMarkRetrieved:
+      status = co_await MarkRetrieved(&maildrops_, operation->mutable_mark_retrieved());
+      result.mutable_mark_retrieved();
       break;
     case v1::Operation::OPERATION_NOT_SET:
       status = InvalidRequest("operation: none is set that this service knows");

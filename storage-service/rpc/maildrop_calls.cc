@@ -78,6 +78,15 @@ Task<absl::Status> Commit(store::Maildrops* maildrops, v1::CommitRequest* reques
   co_return absl::OkStatus();
 }
 
+Task<absl::Status> MarkRetrieved(store::Maildrops* maildrops,
+                                 v1::MarkRetrievedRequest* request) {
+  std::string token = std::move(*request->mutable_session_token());
+  std::vector<store::UidRange> retrieved = FromProto(request->retrieved_uids());
+  absl::Status marked =
+      co_await maildrops->MarkRetrieved(std::move(token), std::move(retrieved));
+  co_return marked;
+}
+
 Task<absl::Status> Close(store::Maildrops* maildrops, v1::CloseRequest* request) {
   std::string token = std::move(*request->mutable_session_token());
   std::vector<store::UidRange> retrieved = FromProto(request->retrieved_uids());

@@ -26,6 +26,9 @@ Task<absl::Status> Rows(store::Maildrops* maildrops, v1::RowsRequest* request,
 Task<absl::Status> Commit(store::Maildrops* maildrops, v1::CommitRequest* request,
                           v1::CommitResponse* response);
 
+Task<absl::Status> MarkRetrieved(store::Maildrops* maildrops,
+                                 v1::MarkRetrievedRequest* request);
+
 // Frees the maildrop before anything else, on the calling thread.
 Task<absl::Status> Close(store::Maildrops* maildrops, v1::CloseRequest* request);
 

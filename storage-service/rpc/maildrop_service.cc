@@ -26,6 +26,12 @@ Task<absl::Status> UnaryClose(ServiceContext* context, v1::CloseRequest* request
   return Close(&context->store.maildrops(), request);
 }
 
+Task<absl::Status> UnaryMarkRetrieved(ServiceContext* context,
+                                      v1::MarkRetrievedRequest* request,
+                                      v1::MarkRetrievedResponse* /*response*/) {
+  return MarkRetrieved(&context->store.maildrops(), request);
+}
+
 Task<absl::Status> Renew(ServiceContext* context, v1::RenewRequest* request,
                          v1::RenewResponse* response) {
   const absl::StatusOr<absl::Duration> lease =
@@ -45,6 +51,8 @@ void MaildropService::Serve(ServiceContext& context, StreamLimits limits) {
   ServeUnary(context, methods_, &Methods::RequestCommit, "Commit", UnaryCommit);
   ServeUnary(context, methods_, &Methods::RequestClose, "Close", UnaryClose);
   ServeUnary(context, methods_, &Methods::RequestRenew, "Renew", Renew);
+  ServeUnary(context, methods_, &Methods::RequestMarkRetrieved, "MarkRetrieved",
+             UnaryMarkRetrieved);
 }
 
 }  // namespace restante::rpc

@@ -175,6 +175,7 @@ Task<absl::StatusOr<OpenedMaildrop>> MaildropSessions::OpenLocked(LockGrant gran
       options.utf8 ? view.head.visible_octets() : view.head.visible_downgraded_octets();
   opened.lease = lease == kUnaryLease ? unary_lease_ : absl::ZeroDuration();
   opened.announcement = AnnouncementOf(policy);
+  opened.remembers_retrieval = session->facts.remembers_retrieval;
   table_.Install(std::move(session));
   co_return opened;
 }
@@ -278,11 +279,27 @@ Task<absl::Status> MaildropSessions::Close(std::string session_token,
   absl::StatusOr<SessionFacts> facts = OpenSession(*sealer_, session_token);
   if (!facts.ok()) co_return facts.status();
   table_.Release(facts->fencing);
-  if (retrieved_uids.empty() || !facts->remembers_retrieval) co_return absl::OkStatus();
-  absl::StatusOr<std::shared_ptr<Mailbox>> mailbox = co_await mailboxes_->Find(facts->mailbox);
+  absl::Status marked = co_await MarkRetrievedIn(*std::move(facts), std::move(retrieved_uids));
+  co_return marked;
+}
+
+Task<absl::Status> MaildropSessions::MarkRetrieved(std::string session_token,
+                                                   std::vector<UidRange> retrieved_uids) {
+  absl::StatusOr<SessionFacts> facts = OpenSession(*sealer_, session_token);
+  if (!facts.ok()) co_return facts.status();
+  // It is a call as others are, by which a unary session lives on.
+  table_.Find(facts->fencing);
+  absl::Status marked = co_await MarkRetrievedIn(*std::move(facts), std::move(retrieved_uids));
+  co_return marked;
+}
+
+Task<absl::Status> MaildropSessions::MarkRetrievedIn(SessionFacts facts,
+                                                     std::vector<UidRange> retrieved) {
+  if (retrieved.empty() || !facts.remembers_retrieval) co_return absl::OkStatus();
+  absl::StatusOr<std::shared_ptr<Mailbox>> mailbox = co_await mailboxes_->Find(facts.mailbox);
   if (!mailbox.ok()) co_return ForSession(mailbox.status());
   absl::Status marked =
-      co_await MarkSessionsRetrieved(*mailbox, *facts, std::move(retrieved_uids), {});
+      co_await MarkSessionsRetrieved(*mailbox, facts, std::move(retrieved), {});
   co_return ForSession(marked);
 }
 
@@ -296,8 +313,8 @@ Task<absl::Status> MaildropSessions::MarkSessionsRetrieved(std::shared_ptr<Mailb
   if (facts.deletion != Pop3Policy::Deletion::kHide) {
     retrieved = Without(retrieved, Ordered(std::move(deleted)));
   }
-  absl::Status marked =
-      co_await MarkRetrieved(engine_, mailbox, facts, std::move(retrieved), clock_->Now());
+  absl::Status marked = co_await store::MarkRetrieved(engine_, mailbox, facts,
+                                                      std::move(retrieved), clock_->Now());
   co_return marked;
 }
 

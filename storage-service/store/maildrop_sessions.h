@@ -61,6 +61,8 @@ class MaildropSessions : public Maildrops {
                                         bool close) override;
   Task<absl::Status> Close(std::string session_token,
                            std::vector<UidRange> retrieved_uids) override;
+  Task<absl::Status> MarkRetrieved(std::string session_token,
+                                   std::vector<UidRange> retrieved_uids) override;
   absl::StatusOr<absl::Duration> Renew(const std::string& session_token) override;
 
   // The living session of a token. BAD_TOKEN, LEASE_LOST.
@@ -79,6 +81,7 @@ class MaildropSessions : public Maildrops {
   Task<absl::Status> MarkSessionsRetrieved(std::shared_ptr<Mailbox> mailbox, SessionFacts facts,
                                            std::vector<UidRange> retrieved,
                                            std::vector<UidRange> deleted);
+  Task<absl::Status> MarkRetrievedIn(SessionFacts facts, std::vector<UidRange> retrieved);
   Task<absl::Status> ResumeFromBefore(LeaseId lease, SessionFacts facts);
 
   DeletionTools Tools() const { return {engine_, mailboxes_, directory_}; }

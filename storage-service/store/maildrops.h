@@ -45,6 +45,7 @@ struct OpenedMaildrop {
   uint64_t octets = 0;
   absl::Duration lease;  // zero for sessions of a stream
   Pop3Announcement announcement;
+  bool remembers_retrieval = false;
   std::vector<MaildropRow> rows;
 };
 
@@ -104,6 +105,9 @@ class Maildrops {
   // it succeeds, also when the session is over by now.
   virtual Task<absl::Status> Close(std::string session_token,
                                    std::vector<UidRange> retrieved_uids) = 0;
+  // What was retrieved by now, whether or not the session is over.
+  virtual Task<absl::Status> MarkRetrieved(std::string session_token,
+                                           std::vector<UidRange> retrieved_uids) = 0;
   // The lease that the session has from now on.
   virtual absl::StatusOr<absl::Duration> Renew(const std::string& session_token) = 0;
 };

@@ -255,6 +255,15 @@ v1::Result FakeStorage::Execute(const v1::Operation& operation) {
     last_login_ = operation.login();
     ++logins_;
     status = Login(operation.login(), result.mutable_login());
+  } else if (operation.has_mark_retrieved()) {
+    result.mutable_mark_retrieved();
+    ++marks_;
+    status = retrieval_answer_;
+    if (status.ok()) {
+      for (const auto& range : operation.mark_retrieved().retrieved_uids()) {
+        retrievals_.push_back(range);
+      }
+    }
   } else if (operation.has_cancel_login() && knows_cancel_login_) {
     result.mutable_cancel_login();
     ++cancelled_logins_;
@@ -272,6 +281,7 @@ v1::Result FakeStorage::Execute(const v1::Operation& operation) {
     status = Rows(operation.rows(), result.mutable_rows());
   } else if (operation.has_commit()) {
     last_commit_ = operation.commit();
+    for (const auto& range : operation.commit().retrieved_uids()) retrievals_.push_back(range);
     status = Commit(operation.commit(), result.mutable_commit());
     ++commits_;
   } else if (operation.has_close()) {
@@ -281,6 +291,7 @@ v1::Result FakeStorage::Execute(const v1::Operation& operation) {
     } else {
       ++closes_;
       last_close_ = operation.close();
+      for (const auto& range : operation.close().retrieved_uids()) retrievals_.push_back(range);
       Account* account = AccountOf(operation.close().session_token());
       if (account != nullptr) account->session.clear();
     }
@@ -308,6 +319,9 @@ absl::Status FakeStorage::Login(const v1::LoginRequest& request, v1::LoginRespon
   v1::MaildropSession& session = *response->mutable_session();
   session.set_session_token(account.session);
   session.set_address(request.address());
+  if (remembers_retrieval_.has_value()) {
+    session.set_remembers_retrieval(*remembers_retrieval_);
+  }
   if (session_announcement_.has_value()) {
     *session.mutable_announcement() = *session_announcement_;
   }
@@ -528,6 +542,33 @@ int FakeStorage::closes() {
 int FakeStorage::rows_calls() {
   absl::MutexLock lock(&mutex_);
   return rows_calls_;
+}
+
+void FakeStorage::AnnounceRetrieval(bool wanted) {
+  absl::MutexLock lock(&mutex_);
+  remembers_retrieval_ = wanted;
+}
+
+void FakeStorage::AnswerRetrievalsWith(absl::Status status) {
+  absl::MutexLock lock(&mutex_);
+  retrieval_answer_ = std::move(status);
+}
+
+bool FakeStorage::WaitForRetrievals(int count) {
+  return WaitFor([this, count] {
+    mutex_.AssertReaderHeld();
+    return static_cast<int>(retrievals_.size()) >= count;
+  });
+}
+
+std::vector<v1::UidRange> FakeStorage::retrievals() {
+  absl::MutexLock lock(&mutex_);
+  return retrievals_;
+}
+
+int FakeStorage::marks() {
+  absl::MutexLock lock(&mutex_);
+  return marks_;
 }
 
 bool FakeStorage::WaitForCancelledLogins(int count) {

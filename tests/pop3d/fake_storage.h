@@ -64,6 +64,10 @@ class FakeStorage {
   void LoseAnswerOfNextCommit();
   // Operations are taken and not answered, logins and commits carried out.
   void StopAnswering(bool stop);
+  // Sessions say whether they want to be told of retrievals; the release before doesn't.
+  void AnnounceRetrieval(bool wanted);
+  // Retrievals told in the middle of sessions are taken, or refused.
+  void AnswerRetrievalsWith(absl::Status status);
   // As the release before: CancelLogin is no operation that it knows.
   void KnowNoCancelLogin();
   // Operations wait (in their order) until let go on.
@@ -86,6 +90,10 @@ class FakeStorage {
   std::vector<uint32_t> Uids(const std::string& user);
   bool WaitForLogins(int count);
   bool WaitForCommits(int count);
+  bool WaitForRetrievals(int count);
+  // All that was told, also by Close and Commit, in its order.
+  std::vector<v1::UidRange> retrievals();
+  int marks();
   bool WaitForCancelledLogins(int count);
   int cancelled_logins();
   bool WaitForStreams(int count);
@@ -158,6 +166,10 @@ class FakeStorage {
   bool say_no_dot_lines_ ABSL_GUARDED_BY(mutex_) = false;
   int session_count_ ABSL_GUARDED_BY(mutex_) = 0;
   int logins_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<bool> remembers_retrieval_ ABSL_GUARDED_BY(mutex_);
+  absl::Status retrieval_answer_ ABSL_GUARDED_BY(mutex_);
+  int marks_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<v1::UidRange> retrievals_ ABSL_GUARDED_BY(mutex_);
   int cancelled_logins_ ABSL_GUARDED_BY(mutex_) = 0;
   bool knows_cancel_login_ ABSL_GUARDED_BY(mutex_) = true;
   int commits_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -408,6 +408,33 @@ TEST_F(Exchange, ToGiveUpALoginThatIsNotUnderWayIsNoError) {
   EXPECT_EQ(maildrops().cancelled, 0);
 }
 
+TEST_F(Exchange, WhatWasRetrievedCanBeToldWhileTheSessionGoesOn) {
+  Journal journal;
+  maildrops().mark_retrieved = [&](const std::string& token,
+                                   const std::vector<store::UidRange>& uids) {
+    journal.Note(absl::StrCat("mark ", token, " ", uids.at(0).first, ":", uids.at(0).last));
+    return absl::OkStatus();
+  };
+  maildrops().close = [&](const std::string& token) {
+    journal.Note("close " + token);
+    return absl::OkStatus();
+  };
+  const auto stream = stub_->Exchange(&call_);
+  v1::ExchangeRequest request;
+  v1::Operation* operation = request.add_operations();
+  operation->set_id(1);
+  operation->mutable_mark_retrieved()->set_session_token("a");
+  v1::UidRange* range = operation->mutable_mark_retrieved()->add_retrieved_uids();
+  range->set_first(3);
+  range->set_last(5);
+  AddClose(request, 2, "a");
+  stream->Write(request);
+  const v1::ExchangeResponse response = Read(*stream);
+  ASSERT_THAT(Ids(response), ElementsAre(1, 2));
+  EXPECT_TRUE(response.results(0).has_mark_retrieved());
+  EXPECT_THAT(journal.events(), ElementsAre("mark a 3:5", "close a"));
+}
+
 v1::ExchangeRequest WithHeartbeat(absl::Duration interval) {
   v1::ExchangeRequest request;
   *request.mutable_heartbeat_interval() = restante::ToProto(interval);

@@ -81,6 +81,12 @@ void FakeMaildrops::WatchForSilence(store::LeaseId lease, absl::Duration heartbe
   leases.Note(absl::StrCat("watch ", lease, " ", absl::FormatDuration(heartbeat)));
 }
 
+Task<absl::Status> FakeMaildrops::MarkRetrieved(std::string token,
+                                                std::vector<store::UidRange> retrieved) {
+  if (!mark_retrieved) return Now(Unexpected("MarkRetrieved"));
+  return Now(mark_retrieved(std::move(token), std::move(retrieved)));
+}
+
 std::shared_ptr<store::PendingLogin> FakeMaildrops::pending() {
   absl::MutexLock lock(&mutex_);
   return pending_;

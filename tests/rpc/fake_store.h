@@ -128,6 +128,7 @@ struct FakeMaildrops final : store::Maildrops {
   void Announce(const store::Pop3Announcement& changed);
 
   std::function<void()> cancel;
+  std::function<absl::Status(std::string token, std::vector<store::UidRange>)> mark_retrieved;
   // What the stream was told to do, by its lease.
   void EndBySilence(store::LeaseId lease);
   bool IsHeldUp(store::LeaseId lease);
@@ -149,6 +150,8 @@ struct FakeMaildrops final : store::Maildrops {
                                         std::vector<store::UidRange> retrieved,
                                         bool close_after) override;
   Task<absl::Status> Close(std::string token, std::vector<store::UidRange> retrieved) override;
+  Task<absl::Status> MarkRetrieved(std::string token,
+                                   std::vector<store::UidRange> retrieved) override;
   void CancelLogin(store::PendingLogin& pending) override;
   void StopWaiting() override { stopped_waiting = true; }
   absl::StatusOr<absl::Duration> Renew(const std::string& token) override;

@@ -163,6 +163,40 @@ TEST_F(RetentionTest, WhatIsHiddenExpiresToo) {
   ExpectClean();
 }
 
+TEST_F(RetentionTest, ARetrievalCountsFromWhenItWasToldInTheMiddleOfASession) {
+  CreateAccount("anna");
+  SetPolicy("anna", Retrieved(kDay));
+  Fill("anna", 3);
+  const OpenedMaildrop session = Session("anna");
+  EXPECT_TRUE(session.remembers_retrieval);
+  auto mark = [&](std::vector<UidRange> uids) {
+    return SyncWait(store().maildrops().MarkRetrieved(session.session_token, std::move(uids)));
+  };
+  EXPECT_THAT(mark({{2, 2}, {1, 2}, {2, 2}}), IsOk()) << "twice does no harm";
+  EXPECT_THAT(mark({{4, 4}}), HasReason(v1::ERROR_REASON_INVALID_REQUEST));
+  EXPECT_THAT(SyncWait(store().maildrops().MarkRetrieved("forged", {})),
+              HasReason(v1::ERROR_REASON_BAD_TOKEN));
+  clock_.Advance(kDay / 2);
+  // Also when the session is over; and the first time counts.
+  Close(session);
+  EXPECT_THAT(mark({{1, 3}}), IsOk());
+  clock_.Advance(kDay / 2);
+  EXPECT_EQ(Expire(), 2u);
+  EXPECT_THAT(UidsOf("anna"), ElementsAre(3u));
+  clock_.Advance(kDay / 2);
+  EXPECT_EQ(Expire(), 1u);
+  ExpectClean();
+}
+
+TEST_F(RetentionTest, ASessionWhosePolicyDoesNotAskForRetrievalsSaysSo) {
+  CreateAccount("anna");
+  Fill("anna", 1);
+  const OpenedMaildrop session = Session("anna");
+  EXPECT_FALSE(session.remembers_retrieval);
+  EXPECT_THAT(SyncWait(store().maildrops().MarkRetrieved(session.session_token, {{1, 1}})),
+              IsOk());
+}
+
 TEST_F(RetentionTest, TheListOfAnOpenSessionStaysWhatItWas) {
   CreateAccount("anna");
   SetPolicy("anna", Arrived(kDay));
