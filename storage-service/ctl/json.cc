@@ -41,7 +41,8 @@ Json ToJson(const v1::MessageRow& row) {
           {"flags", std::move(flags)},
           {"has_dot_line", row.has_dot_line()},
           {"downgraded_octets", row.downgraded_octets()},
-          {"hidden_from_pop3", row.hidden_from_pop3()}};
+          {"hidden_from_pop3", row.hidden_from_pop3()},
+          {"hidden", row.has_hidden() ? Json(FormatTime(row.hidden())) : Json()}};
 }
 
 Json ToJson(const v1::VerifyFinding& finding) {

@@ -47,12 +47,16 @@ absl::StatusOr<absl::Time> SinceOf(const UndeleteOptions& options) {
                                  "2026-01-31, or 2h for two hours ago"));
 }
 
-// All that can be brought back and was deleted since then.
-absl::Status ForEachDeleted(const Session& session, const UndeleteOptions& options,
-                            const std::function<void(const v1::ExpungedMessage&)>& take) {
-  const absl::StatusOr<absl::Time> since = SinceOf(options);
-  if (!since.ok()) return since.status();
-  const auto stub = MailboxesService::NewStub(session.channel());
+struct DeletedMessage {
+  v1::MessageRow row;
+  absl::Time when = absl::InfinitePast();  // InfinitePast: that isn't known
+  bool hidden = false;                     // from POP3; otherwise expunged
+};
+using Take = std::function<void(const DeletedMessage&)>;
+
+absl::Status ForEachExpunged(const Session& session, MailboxesService::Stub* stub,
+                             const UndeleteOptions& options, absl::Time since,
+                             const Take& take) {
   v1::ListExpungedRequest request;
   request.set_address(options.address);
   request.set_mailbox(options.mailbox);
@@ -65,11 +69,44 @@ absl::Status ForEachDeleted(const Session& session, const UndeleteOptions& optio
     for (const v1::ExpungedMessage& message : page.messages()) {
       request.set_after_modseq(message.row().modseq());
       request.set_after_uid(message.row().uid());
-      if (ToTime(message.expunged()) >= *since) take(message);
+      const absl::Time when = ToTime(message.expunged());
+      if (when >= since) take({message.row(), when, false});
     }
     end = page.end() || page.messages().empty();
   }
   return absl::OkStatus();
+}
+
+absl::Status ForEachHidden(const Session& session, MailboxesService::Stub* stub,
+                           const UndeleteOptions& options, absl::Time since, const Take& take) {
+  v1::ListMessagesRequest request;
+  request.set_address(options.address);
+  request.set_mailbox(options.mailbox);
+  for (bool end = false; !end;) {
+    v1::ListMessagesResponse page;
+    const auto context = session.ShortCall();
+    const absl::Status status =
+        FromGrpcStatus(stub->ListMessages(context.get(), request, &page));
+    if (!status.ok()) return status;
+    for (const v1::MessageRow& row : page.rows()) {
+      request.set_after_uid(row.uid());
+      const absl::Time when = row.has_hidden() ? ToTime(row.hidden()) : absl::InfinitePast();
+      if (row.hidden_from_pop3() && when >= since) take({row, when, true});
+    }
+    end = page.end() || page.rows().empty();
+  }
+  return absl::OkStatus();
+}
+
+// All that can be brought back and was deleted since then.
+absl::Status ForEachDeleted(const Session& session, const UndeleteOptions& options,
+                            const Take& take) {
+  const absl::StatusOr<absl::Time> since = SinceOf(options);
+  if (!since.ok()) return since.status();
+  const auto stub = MailboxesService::NewStub(session.channel());
+  const absl::Status status = ForEachExpunged(session, stub.get(), options, *since, take);
+  if (!status.ok()) return status;
+  return ForEachHidden(session, stub.get(), options, *since, take);
 }
 
 absl::Status Deleted(const Session& session, const UndeleteOptions& options) {
@@ -78,18 +115,21 @@ absl::Status Deleted(const Session& session, const UndeleteOptions& options) {
                {"SIZE", Table::Align::kRight},
                {"RECEIVED"},
                {"DELETED"},
+               {"HOW"},
                {"UIDL"}});
   const absl::Status listed =
-      ForEachDeleted(session, options, [&](const v1::ExpungedMessage& message) {
-        const v1::MessageRow& row = message.row();
+      ForEachDeleted(session, options, [&](const DeletedMessage& message) {
+        const v1::MessageRow& row = message.row;
+        const bool known = message.when > absl::InfinitePast();
         if (session.json()) {
           Json json = ToJson(row);
-          json["deleted"] = FormatTime(message.expunged());
+          json["deleted"] = known ? Json(FormatTime(message.when)) : Json();
+          json["how"] = message.hidden ? "hidden" : "expunged";
           messages.push_back(std::move(json));
         } else {
           table.Add({absl::StrCat(row.uid()), FormatOctets(row.octets()),
-                     FormatTime(row.internal_date()), FormatTime(message.expunged()),
-                     row.uidl()});
+                     FormatTime(row.internal_date()), known ? FormatTime(message.when) : "-",
+                     message.hidden ? "hidden" : "expunged", row.uidl()});
         }
       });
   if (!listed.ok()) return listed;
@@ -109,7 +149,7 @@ absl::Status Undelete(const Session& session, const UndeleteOptions& options) {
   if (uids.empty()) {
     const absl::Status listed = ForEachDeleted(
         session, options,
-        [&uids](const v1::ExpungedMessage& message) { uids.push_back(message.row().uid()); });
+        [&uids](const DeletedMessage& message) { uids.push_back(message.row.uid()); });
     if (!listed.ok()) return listed;
     // Their old order is the order in which they come back.
     std::sort(uids.begin(), uids.end());
@@ -168,7 +208,8 @@ void AddUndeleteCommands(CLI::App* messages, Action* action) {
                  options, Deleted);
   CLI::App* undelete = AddDeletedVerb(
       messages, "undelete",
-      "Bring deleted messages back, with their UIDL and date, under new UIDs.\n"
+      "Bring deleted messages back, with their UIDL and date, under new UIDs; those that\n"
+      "policy hides from POP3 too.\n"
       "All that are named come back, or none; with --all and --since, in steps of 10000.",
       action, options, Undelete);
   undelete->add_option("UID", options->uids, "UIDs, as `messages deleted` shows them")

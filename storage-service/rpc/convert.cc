@@ -235,6 +235,7 @@ void ToProto(store::MessageRow row, v1::MessageRow* out) {
   out->set_has_dot_line(row.has_dot_line);
   out->set_downgraded_octets(row.downgraded_octets);
   out->set_hidden_from_pop3(row.hidden_from_pop3);
+  if (row.hidden > absl::InfinitePast()) *out->mutable_hidden() = ToTimestamp(row.hidden);
 }
 
 absl::StatusOr<std::vector<store::ReadPart>> FromProto(

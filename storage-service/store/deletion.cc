@@ -114,7 +114,7 @@ Task<absl::StatusOr<uint64_t>> DeleteFromSession(DeletionTools tools,
   Visit visit = [&](uint32_t uid, StoredRow row) {
     if (moves) moving.emplace_back(uid, row);
     if (hides) {
-      changes.Hide(uid, std::move(row));
+      changes.Hide(uid, std::move(row), now);
     } else {
       changes.Expunge(uid, std::move(row), now);
     }

@@ -48,6 +48,7 @@ void Fill(const StoredRow& row, format::MailboxRow& record) {
   record.set_has_dot_line(row.has_dot_line);
   if (row.body != row.guid) record.set_body(OctetsOf(row.body));
   record.set_hidden_modseq(row.hidden_modseq);
+  if (row.hidden > absl::InfinitePast()) record.set_hidden_us(absl::ToUnixMicros(row.hidden));
   record.set_downgraded_octets(row.downgraded_octets);
   if (row.was_retrieved()) record.set_retrieved_us(absl::ToUnixMicros(row.retrieved));
 }
@@ -70,6 +71,7 @@ absl::StatusOr<StoredRow> FromRecord(const format::MailboxRow& record) {
   row.has_dot_line = record.has_dot_line();
   row.body = *body;
   row.hidden_modseq = record.hidden_modseq();
+  if (record.hidden_us() != 0) row.hidden = absl::FromUnixMicros(record.hidden_us());
   row.downgraded_octets = record.downgraded_octets();
   if (record.retrieved_us() != 0) row.retrieved = absl::FromUnixMicros(record.retrieved_us());
   return row;
@@ -100,6 +102,7 @@ MessageRow StoredRow::AsMessage(uint32_t uid) const {
   message.has_dot_line = has_dot_line;
   message.downgraded_octets = downgraded_octets;
   message.hidden_from_pop3 = hidden_modseq != 0;
+  message.hidden = hidden;
   return message;
 }
 
@@ -108,6 +111,7 @@ StoredRow StoredRow::AsNew(absl::Time saved) const {
   row.modseq = 0;
   row.save_date = saved;
   row.hidden_modseq = 0;
+  row.hidden = absl::InfinitePast();
   row.retrieved = absl::InfinitePast();
   return row;
 }

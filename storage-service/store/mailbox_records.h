@@ -72,6 +72,7 @@ struct StoredRow {
   bool has_dot_line = false;
   engine::BodyId body;
   uint64_t hidden_modseq = 0;                   // 0: POP3 shows it
+  absl::Time hidden = absl::InfinitePast();     // InfinitePast: not, or that isn't known
   absl::Time retrieved = absl::InfinitePast();  // InfinitePast: not yet
 
   uint64_t downgraded_octets = 0;  // of the surrogate; 0: it has none

@@ -13,9 +13,10 @@ void RowChanges::Expunge(uint32_t uid, StoredRow row, absl::Time now) {
                      Encode(ExpungedRow{std::move(row), now}));
 }
 
-void RowChanges::Hide(uint32_t uid, StoredRow row) {
+void RowChanges::Hide(uint32_t uid, StoredRow row, absl::Time now) {
   uids_.push_back(uid);
   before_.Add(row);
+  row.hidden = now;
   deletes_.push_back(ModseqKey(kChangePrefix, row.modseq, uid));
   hidden_.emplace_back(uid, std::move(row));
 }

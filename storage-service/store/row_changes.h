@@ -19,7 +19,7 @@ class RowChanges {
   void Expunge(uint32_t uid, StoredRow row, absl::Time now);
 
   // Hides a row that POP3 sees.
-  void Hide(uint32_t uid, StoredRow row);
+  void Hide(uint32_t uid, StoredRow row, absl::Time now);
 
   // UIDs in the order in which they were gathered.
   const std::vector<uint32_t>& uids() const { return uids_; }

@@ -46,6 +46,7 @@ struct MessageRow {
   bool has_dot_line = false;
   uint64_t downgraded_octets = 0;  // of its surrogate; 0: it has none
   bool hidden_from_pop3 = false;
+  absl::Time hidden = absl::InfinitePast();  // InfinitePast: not, or that isn't known
 };
 
 struct RowPage {

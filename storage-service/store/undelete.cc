@@ -83,20 +83,50 @@ absl::Status CheckUids(std::vector<uint32_t> uids) {
                    absl::StrCat("uids: ", *twice, " is named twice"));
 }
 
-// The commit: each row leaves what was expunged, and comes back under a new UID.
+// A message that is to come back: expunged, or hidden in its place.
+struct Returning {
+  LeftRow left;
+  bool hidden = false;
+};
+
+Task<absl::StatusOr<std::optional<Returning>>> FindReturning(engine::Engine* engine,
+                                                             MailboxId mailbox, uint32_t uid,
+                                                             absl::Time oldest) {
+  absl::StatusOr<std::optional<LeftRow>> left = co_await FindLeft(engine, mailbox, uid);
+  if (!left.ok()) co_return left.status();
+  if (left->has_value()) {
+    if ((*left)->record.expunged <= oldest) co_return std::nullopt;
+    co_return Returning{**std::move(left), false};
+  }
+  absl::StatusOr<std::optional<StoredRow>> row = co_await ReadRow(engine, mailbox, uid);
+  if (!row.ok()) co_return row.status();
+  if (!row->has_value() || (*row)->hidden_modseq == 0) co_return std::nullopt;
+  Returning hidden;
+  hidden.left.uid = uid;
+  hidden.left.record.row = **std::move(row);
+  hidden.hidden = true;
+  co_return hidden;
+}
+
+// The commit: each row leaves its place, and comes back under a new UID.
 struct Return {
   Directory::Entry account;
   std::shared_ptr<AccountUsage> usage;  // if the account has a quota
   MailboxId mailbox;
-  std::vector<LeftRow> rows;  // by UID
+  std::vector<Returning> rows;  // by UID
   absl::Time now;
 
   // The new UID of the first; the others follow it.
   absl::StatusOr<uint32_t> Apply(Head& head, Change& change) {
     RowTotals totals;
-    for (const LeftRow& left : rows) totals.Add(left.record.row.AsNew(now));
+    RowTotals hidden;  // which count already
+    for (const Returning& row : rows) {
+      totals.Add(row.left.record.row.AsNew(now));
+      if (row.hidden) hidden.Add(row.left.record.row);
+    }
     const uint64_t quota = account->quota_octets;
-    if (quota > 0 && !usage->SetWithin(quota, mailbox, head.octets + totals.octets)) {
+    const uint64_t octets = head.octets - hidden.octets + totals.octets;
+    if (quota > 0 && octets > head.octets && !usage->SetWithin(quota, mailbox, octets)) {
       return OverQuota(*account);
     }
     if (UINT32_MAX - head.uid_next < rows.size()) {
@@ -104,12 +134,20 @@ struct Return {
     }
     const uint32_t first = head.uid_next;
     const uint64_t modseq = ++head.highest_modseq;
-    for (LeftRow& left : rows) {
+    hidden.RemoveFrom(head);
+    for (auto& [left, was_hidden] : rows) {
       const uint32_t uid = head.uid_next++;
       StoredRow row = left.record.row.AsNew(now);
       row.modseq = modseq;
-      change.deletes.push_back(ModseqKey(kExpungedPrefix, left.modseq, left.uid));
-      change.deletes.push_back(ExpungedUidKey(left.uid));
+      if (was_hidden) {
+        TakeOut(left, change);
+        left.modseq = modseq;
+        left.record.expunged = now;
+        head.last_expunge_modseq = modseq;
+      } else {
+        change.deletes.push_back(ModseqKey(kExpungedPrefix, left.modseq, left.uid));
+        change.deletes.push_back(ExpungedUidKey(left.uid));
+      }
       change.puts.emplace_back(ModseqKey(kTombstonePrefix, left.modseq, left.uid),
                                Encode(left.record));
       change.puts.emplace_back(RowKey(uid), Encode(row));
@@ -120,6 +158,14 @@ struct Return {
     }
     totals.AddNewTo(head, first);
     return first;
+  }
+
+  static void TakeOut(const LeftRow& left, Change& change) {
+    const StoredRow& row = left.record.row;
+    change.deletes.push_back(RowKey(left.uid));
+    change.deletes.push_back(ModseqKey(kChangePrefix, row.modseq, left.uid));
+    if (row.was_retrieved()) change.deletes.push_back(RetrievedKey(row.retrieved, left.uid));
+    change.removed.push_back(left.uid);
   }
 };
 
@@ -160,18 +206,18 @@ Task<absl::StatusOr<std::vector<UndeletedMessage>>> UndeleteRows(
   // Others may share a body and give it up just now.
   std::vector<Bodies::Hold> holds;
   for (const uint32_t uid : uids) {
-    absl::StatusOr<std::optional<LeftRow>> left = co_await FindLeft(engine, mailbox->id(), uid);
-    if (!left.ok()) co_return left.status();
-    if (!left->has_value() || (*left)->record.expunged <= oldest)
-      co_return NotAmongDeleted(uid);
-    holds.emplace_back(bodies, (*left)->record.row.body);
-    absl::StatusOr<bool> there = co_await BodyIsThere(engine, (*left)->record.row);
+    absl::StatusOr<std::optional<Returning>> found =
+        co_await FindReturning(engine, mailbox->id(), uid, oldest);
+    if (!found.ok()) co_return found.status();
+    if (!found->has_value()) co_return NotAmongDeleted(uid);
+    holds.emplace_back(bodies, (*found)->left.record.row.body);
+    absl::StatusOr<bool> there = co_await BodyIsThere(engine, (*found)->left.record.row);
     if (!there.ok()) co_return there.status();
     if (!*there) co_return NotAmongDeleted(uid);
-    back.rows.push_back(**std::move(left));
+    back.rows.push_back(**std::move(found));
   }
   std::sort(back.rows.begin(), back.rows.end(),
-            [](const LeftRow& a, const LeftRow& b) { return a.uid < b.uid; });
+            [](const Returning& a, const Returning& b) { return a.left.uid < b.left.uid; });
 
   uint32_t first = 0;
   Mailbox::Plan plan = [&back, &first](Head& head, Change& change) -> absl::Status {
@@ -183,7 +229,7 @@ Task<absl::StatusOr<std::vector<UndeletedMessage>>> UndeleteRows(
   if (!result.status.ok()) co_return result.status;
 
   absl::flat_hash_map<uint32_t, UndeletedMessage> undeleted;
-  for (const LeftRow& left : back.rows) {
+  for (const auto& [left, hidden] : back.rows) {
     // The old references stand for nothing any more; should this be lost, whoever
     // looks at them finds that out.
     engine->RemoveReference(left.record.row.body, {mailbox->id(), left.uid},

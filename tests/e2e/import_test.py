@@ -272,6 +272,26 @@ class ImportTest(harness.StackTest):
         self.assertEqual(out, "There is nothing to bring back.\n")
         self.assertEqual(self.stack.ctl_json("verify", "--bodies")["summary"]["errors"], 0)
 
+    def test_what_policy_hides_is_listed_and_shown_again_with_its_uidl(self):
+        self.maildir.fill(4)
+        self.run_import("maildir")
+        before = self.uidls()
+        self.delete(1)
+        self.stack.ctl("policy", "set", self.address, "--deletion", "hide")
+        self.delete(1, 3)
+        deleted = self.stack.ctl_json("messages", "deleted", self.address)["messages"]
+        self.assertEqual([(row["uid"], row["how"]) for row in deleted],
+                         [(1, "expunged"), (2, "hidden"), (4, "hidden")])
+        table = self.stack.ctl("messages", "deleted", self.address, "--since", "1h")[1]
+        self.assertEqual(table.count(" hidden "), 2, table)
+
+        out = self.stack.ctl("messages", "undelete", self.address, "4")[1]
+        self.assertIn("UID 4 is back as UID 5, UIDL " + before[3], out)
+        self.assertEqual(self.uidls(), [before[2], before[3]])
+        self.stack.ctl("messages", "undelete", self.address, "--all")
+        self.assertEqual(sorted(self.uidls()), sorted(before))
+        self.assertEqual(self.stack.ctl_json("verify", "--bodies")["summary"]["errors"], 0)
+
     def test_undelete_wants_one_of_uids_since_and_all(self):
         for options in ([], ["1", "--all"], ["--all", "--since", "1h"], ["--since", "whenever"]):
             code, _, err = self.stack.ctl("messages", "undelete", self.address, *options,

@@ -344,5 +344,133 @@ TEST_P(MoveFailureTest, ACommitThatFailsCanBeToldAgain) {
 
 INSTANTIATE_TEST_SUITE_P(OfEachCommit, MoveFailureTest, testing::Range(1, 5));
 
+class UndeletePolicyTest : public DeletionPolicyTest {
+ protected:
+  UndeletePolicyTest() { options_.expunged_grace = absl::Hours(24); }
+  absl::StatusOr<std::vector<UndeletedMessage>> Undelete(const std::string& address,
+                                                         std::vector<uint32_t> uids) {
+    return SyncWait(store().mailboxes().Undelete(address, "", std::move(uids)));
+  }
+};
+
+TEST_F(UndeletePolicyTest, WhatWasHiddenIsShownAgainWithItsUidl) {
+  Fill("anna", 3);
+  SetDeletion("anna", Deletion::kHide);
+  const std::vector<MessageRow> before = Messages("anna", "INBOX");
+  clock_.Advance(absl::Hours(1));
+  Delete("anna", {{1, 2}});
+  const uint64_t modseq = Status("anna").highest_modseq;
+  EXPECT_EQ(Messages("anna", "INBOX")[0].hidden, clock_.Now());
+  clock_.Advance(absl::Hours(24 * 365));
+
+  const auto undeleted = Undelete("anna", {2});
+  ASSERT_THAT(undeleted.status(), IsOk());
+  EXPECT_EQ(undeleted->at(0).new_uid, 4u);
+  EXPECT_EQ(undeleted->at(0).uidl, before[1].uidl);
+  const OpenedMaildrop session = Session("anna");
+  EXPECT_THAT(Uids(session), ElementsAre(3u, 4u));
+  EXPECT_EQ(session.octets, 5u + 4u);
+  EXPECT_EQ(session.rows[1].uidl, before[1].uidl);
+  EXPECT_EQ(*Read(session, 4), "xx\r\n");
+  Close(session);
+
+  const std::vector<MessageRow> after = Messages("anna", "INBOX");
+  ASSERT_EQ(after.size(), 3u) << "it is there once";
+  EXPECT_FALSE(after[2].hidden_from_pop3);
+  EXPECT_EQ(after[2].hidden, absl::InfinitePast());
+  EXPECT_GT(after[2].modseq, modseq);
+  EXPECT_EQ(after[2].internal_date, before[1].internal_date);
+  const auto changes = SyncWait(store().mailboxes().ChangesSince("anna", "INBOX", modseq));
+  EXPECT_THAT(changes->vanished, ElementsAre(2u));
+  EXPECT_EQ(changes->changed.size(), 1u);
+  EXPECT_EQ(Status("anna").octets, 12u);
+  ExpectClean();
+  Crash();
+  EXPECT_THAT(Uids(Session("anna")), ElementsAre(3u, 4u));
+  EXPECT_THAT(Undelete("anna", {2}).status(), HasReason(v1::ERROR_REASON_NO_SUCH_MESSAGE));
+  EXPECT_THAT(Undelete("anna", {3}).status(), HasReason(v1::ERROR_REASON_NO_SUCH_MESSAGE))
+      << "it isn't hidden";
+}
+
+TEST_F(UndeletePolicyTest, HiddenAndExpungedMessagesComeBackTogetherOrNotAtAll) {
+  Fill("anna", 4);
+  SetDeletion("anna", Deletion::kHide);
+  Delete("anna", {{1, 1}, {3, 3}});
+  SetDeletion("anna", Deletion::kExpunge);
+  Delete("anna", {{2, 2}});
+  EXPECT_THAT(Undelete("anna", {1, 4}).status(), HasReason(v1::ERROR_REASON_NO_SUCH_MESSAGE));
+  OpenedMaildrop session = Session("anna");
+  EXPECT_THAT(Uids(session), ElementsAre(4u));
+  Close(session);
+  ASSERT_THAT(Undelete("anna", {3, 2, 1}).status(), IsOk());
+  session = Session("anna");
+  EXPECT_THAT(Uids(session), ElementsAre(4u, 5u, 6u, 7u));
+  EXPECT_EQ(session.octets, 3u + 4u + 5u + 6u);
+  Close(session);
+  ExpectClean();
+}
+
+TEST_F(UndeletePolicyTest, ASessionThatDoesNotSeeAMessageGoesOnNotToSeeIt) {
+  Fill("anna", 3);
+  SetDeletion("anna", Deletion::kHide);
+  Delete("anna", {{2, 2}});
+  const OpenedMaildrop session = Session("anna", 0);
+  ASSERT_THAT(Undelete("anna", {2}).status(), IsOk());
+  EXPECT_THAT(Uids(session), ElementsAre(1u, 3u));
+  EXPECT_EQ(*Commit(session, {{1, 1}}), 1u);
+  EXPECT_THAT(Uids(Session("anna")), ElementsAre(3u, 4u));
+  ExpectClean();
+}
+
+TEST_F(UndeletePolicyTest, AHiddenMessageThatComesBackNeedsNoRoomInTheQuota) {
+  CreateAccount("anna", 5);
+  ASSERT_THAT(Deliver("anna", "xxx\r\n").status, IsOk());
+  SetDeletion("anna", Deletion::kHide);
+  Delete("anna", {{1, 1}});
+  EXPECT_THAT(Undelete("anna", {1}).status(), IsOk());
+  EXPECT_EQ(Status("anna").octets, 5u);
+  EXPECT_EQ(Deliver("anna", "\r\n").status.ok(), false);
+  ExpectClean();
+}
+
+TEST_F(UndeletePolicyTest, TheMarkOfARetrievalOfAHiddenMessageGoesWithItsOldUid) {
+  Fill("anna", 2);
+  Pop3Policy policy;
+  policy.deletion = Deletion::kHide;
+  policy.expire_retrieved = absl::Hours(24);
+  SetPolicy("anna", policy);
+  ASSERT_THAT(Commit(Session("anna"), {{1, 1}}, {{1, 1}}).status(), IsOk());
+  ASSERT_THAT(Undelete("anna", {1}).status(), IsOk());
+  ExpectClean();
+  clock_.Advance(absl::Hours(48));
+  EXPECT_EQ(Expire(), 0u);
+  EXPECT_THAT(Uids(Session("anna")), ElementsAre(2u, 3u));
+}
+
+TEST_F(UndeletePolicyTest, WhatWasMovedComesBackToTheInboxAndStaysWhereItIs) {
+  CreateAccount("anna", 9);
+  ASSERT_THAT(Deliver("anna", "xxx\r\n").status, IsOk());
+  const std::string uidl = Messages("anna", "INBOX")[0].uidl;
+  SetDeletion("anna", Deletion::kMove, "Trash");
+  Delete("anna", {{1, 1}});
+  EXPECT_EQ(Status("anna", "Trash").message_count, 1u);
+  // The quota counts both, and has room for one.
+  EXPECT_THAT(Undelete("anna", {1}).status(), HasReason(v1::ERROR_REASON_OVER_QUOTA));
+  store::AccountChange more;
+  more.quota_octets = 10;
+  ASSERT_THAT(SyncWait(store().accounts().Update("anna", more)).status(), IsOk());
+  const auto undeleted = Undelete("anna", {1});
+  ASSERT_THAT(undeleted.status(), IsOk());
+  EXPECT_EQ(undeleted->at(0).uidl, uidl);
+  const OpenedMaildrop session = Session("anna");
+  EXPECT_EQ(session.rows.at(0).uidl, uidl);
+  EXPECT_EQ(*Read(session, 2), "xxx\r\n");
+  Close(session);
+  EXPECT_EQ(Status("anna", "Trash").message_count, 1u);
+  EXPECT_EQ(Fetch("anna", "Trash", 1), "xxx\r\n");
+  EXPECT_FALSE(Deliver("anna", "\r\n").status.ok()) << "10 octets of 10 are used";
+  ExpectClean();
+}
+
 }  // namespace
 }  // namespace restante::store
