@@ -25,6 +25,7 @@
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/accounts.h"
 #include "storage-service/store/last_uidvalidities.h"
+#include "storage-service/store/refused_passwords.h"
 #include "storage-service/store/store.h"
 #include "storage-service/store/tokens.h"
 #include "storage-service/store/types.h"
@@ -116,7 +117,8 @@ class Directory : public Accounts {
 
   // BAD_CREDENTIALS: unknown address or wrong password, at the same expense.
   // ACCOUNT_DISABLED only after the right password. OVERLOADED: too many
-  // verifications are waiting; CANCELLED: shutting down.
+  // verifications are waiting; CANCELLED: shutting down. BAD_CREDENTIALS is logged with
+  // the client's address, as its front-end gave it.
   Task<absl::StatusOr<Entry>> VerifyPassword(std::string address, std::string password,
                                              ClientInfo client);
 
@@ -154,6 +156,8 @@ class Directory : public Accounts {
   struct Planned;  // an account to be made
   struct Plan;     // an import's
 
+  // VerifyPassword, without its line in the log.
+  Task<absl::StatusOr<Entry>> CheckPasswordOf(std::string address, std::string password);
   Task<absl::StatusOr<Entry>> FindNormalized(std::string normalized);
   // By the address as it was typed, or else as SASLprep has it. Null: there is none.
   Task<absl::StatusOr<Entry>> FindForLogin(std::string address);
@@ -198,6 +202,7 @@ class Directory : public Accounts {
   const std::unique_ptr<AccountCache> cache_;
   const std::unique_ptr<Reservations> reservations_;
   LastUidvalidities uidvalidities_;
+  RefusedPasswords refused_passwords_;
   const std::unique_ptr<PasswordHasher> hasher_;
   const std::unique_ptr<PasswordCache> password_cache_;
   // Null: nobody logs in by a certificate. Set by Start.

@@ -23,11 +23,25 @@ absl::Status BadCredentials() {
   return MakeError(v1::ERROR_REASON_BAD_CREDENTIALS, "address and password don't match");
 }
 
+// What is shown of an address that somebody typed: it may be anything.
+constexpr size_t kShownOctets = 256;
+
 }  // namespace
 
 Task<absl::StatusOr<Directory::Entry>> Directory::VerifyPassword(std::string address,
                                                                  std::string password,
-                                                                 ClientInfo) {
+                                                                 ClientInfo client) {
+  std::string typed = address.substr(0, kShownOctets);
+  absl::StatusOr<Entry> entry =
+      co_await CheckPasswordOf(std::move(address), std::move(password));
+  if (ReasonOf(entry.status()) == v1::ERROR_REASON_BAD_CREDENTIALS) {
+    refused_passwords_.Note(clock_->Now(), typed, client);
+  }
+  co_return entry;
+}
+
+Task<absl::StatusOr<Directory::Entry>> Directory::CheckPasswordOf(std::string address,
+                                                                  std::string password) {
   const WipeAtEnd wipe(&password);
   // Known from the password alone: the answer's speed tells nothing of the address.
   if (!CheckPassword(password).ok()) co_return BadCredentials();

@@ -1,4 +1,5 @@
 // Who may log in: passwords, their expense, and tokens.
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -44,6 +45,35 @@ TEST_F(DirectoryLogin, AnswersAnUnknownUserAndAWrongPasswordAlike) {
   EXPECT_EQ(Login("nobody@example.org", "guess").status(), wrong);
   EXPECT_EQ(Login("no address at all", "guess").status(), wrong);
   EXPECT_EQ(Login("", "guess").status(), wrong);
+}
+
+TEST_F(DirectoryLogin, LogsARefusedPasswordWithTheClientsAddressAndNoPassword) {
+  const ClientInfo client{"192.0.2.7", "pop3", true, "r-17"};
+  testing::internal::CaptureStderr();
+  for (const char* user : {"nobody@example.org", "user@example.org"}) {
+    EXPECT_FALSE(SyncWait(directory_->VerifyPassword(user, "guess", client)).ok());
+  }
+  EXPECT_TRUE(SyncWait(directory_->VerifyPassword("user@example.org", "secret", client)).ok());
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
+  EXPECT_THAT(log, testing::HasSubstr("PasswordRefused remote=192.0.2.7 protocol=pop3 tls=true "
+                                      "user=nobody@example.org request=r-17"));
+  EXPECT_THAT(log, testing::HasSubstr("user=user@example.org"));
+  EXPECT_THAT(log, testing::Not(testing::HasSubstr("guess")));
+}
+
+TEST_F(DirectoryLogin, LogsOnlySoManyRefusedPasswordsASecond) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < RefusedPasswords::kMostLinesPerSecond + 5; ++i) {
+    EXPECT_FALSE(Login("user@example.org", "guess").ok());
+  }
+  std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), RefusedPasswords::kMostLinesPerSecond);
+  clock_.Advance(absl::Seconds(1));
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(Login("user@example.org", "guess").ok());
+  log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, testing::HasSubstr("unlogged_before=5"));
 }
 
 TEST_F(DirectoryLogin, SpendsAsMuchOnAnUnknownUserAsOnAWrongPassword) {
