@@ -13,6 +13,7 @@
 #include "common/notify.h"
 #include "common/program.h"
 #include "storage-service/config.h"
+#include "storage-service/engine/recovery.h"
 #include "storage-service/engine/rocks_engine.h"
 #include "storage-service/rpc/server.h"
 #include "storage-service/store/store.h"
@@ -25,7 +26,15 @@ absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(const config::StorageCon
   absl::StatusOr<std::unique_ptr<engine::Engine>> engine =
       engine::RocksEngine::Open(config.data_dir(), EngineOptionsFrom(config));
   if (!engine.ok()) return engine.status();
-  return store::Store::Open(*std::move(engine), StoreOptionsFrom(config));
+  store::StoreOptions options = StoreOptionsFrom(config);
+  options.renew_uidvalidities = engine::WasRecovered(config.data_dir());
+  absl::StatusOr<std::unique_ptr<store::Store>> store =
+      store::Store::Open(*std::move(engine), options);
+  if (store.ok() && options.renew_uidvalidities) {
+    const absl::Status forgotten = engine::ForgetRecovery(config.data_dir());
+    if (!forgotten.ok()) return forgotten;
+  }
+  return store;
 }
 
 void TellReady(const rpc::Server& server, const std::string& data_dir) {

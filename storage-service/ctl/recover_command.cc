@@ -49,7 +49,8 @@ absl::Status Recover(const Session& session, const RecoverOptions& options) {
   } else if (report->dropped.empty()) {
     session.out() << "The log is sound; nothing was dropped.\n";
   } else {
-    session.out() << "The store can be opened again.\n";
+    session.out() << "The store can be opened again. Its mailboxes get new UIDVALIDITYs then, "
+                     "and keep their UIDLs.\n";
   }
   return absl::OkStatus();
 }

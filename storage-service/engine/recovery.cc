@@ -8,11 +8,14 @@
 #include "common/errors.h"
 #include "rocksdb/env.h"
 #include "storage-service/engine/database.h"
+#include "storage-service/engine/rocks_status.h"
 #include "storage-service/engine/store_directory.h"
 #include "storage-service/engine/wal_inspection.h"
 
 namespace restante::engine {
 namespace {
+
+constexpr char kMark[] = "/RECOVERED";
 
 // What RocksDB's point-in-time recovery leaves out: the rest of the damaged log,
 // and each later one unless it goes on with the very next sequence number.
@@ -43,7 +46,30 @@ std::vector<RecoveryReport::Dropped> WhatIsBehind(const std::vector<WalFile>& lo
   return dropped;
 }
 
+// Durable before anything is dropped.
+absl::Status NoteRecovery(const std::string& path, rocksdb::Env* env) {
+  std::unique_ptr<rocksdb::Directory> directory;
+  rocksdb::Status status = rocksdb::WriteStringToFile(env, "commits may be missing\n",
+                                                      path + kMark, /*should_sync=*/true);
+  if (status.ok()) status = env->NewDirectory(path, &directory);
+  if (status.ok()) status = directory->Fsync();
+  return FromRocks(status, absl::StrCat("cannot write ", path, kMark));
+}
+
 }  // namespace
+
+bool WasRecovered(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path + kMark, error);
+}
+
+absl::Status ForgetRecovery(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove(path + kMark, error);
+  if (!error) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_STORE_FAILURE,
+                   absl::StrCat("cannot remove ", path, kMark, ": ", error.message()));
+}
 
 absl::StatusOr<RecoveryReport> RecoverToLastGoodPoint(const std::string& path,
                                                       const EngineOptions& options) {
@@ -59,6 +85,9 @@ absl::StatusOr<RecoveryReport> RecoverToLastGoodPoint(const std::string& path,
     absl::StatusOr<std::vector<WalFile>> logs = InspectWals(directory->database_path(), env);
     if (!logs.ok()) return logs.status();
     report.dropped = WhatIsBehind(*logs);
+    if (!report.dropped.empty()) {
+      if (absl::Status noted = NoteRecovery(path, env); !noted.ok()) return noted;
+    }
     for (RecoveryReport::Dropped& part : report.dropped) {
       part.copy =
           absl::StrCat(path, "/damaged-", std::filesystem::path(part.file).filename().string());

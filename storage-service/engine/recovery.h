@@ -21,6 +21,11 @@ struct RecoveryReport {
   std::vector<Dropped> dropped;  // empty: nothing was damaged
 };
 
+// Commits that were acknowledged may be missing since a recovery: what they gave out,
+// such as UIDs, may be given out again. Known until it is forgotten, also over crashes.
+bool WasRecovered(const std::string& path);
+absl::Status ForgetRecovery(const std::string& path);
+
 // Brings the store to the last point before the first defect of its log; after
 // that, RocksEngine::Open takes it. What it drops may have been acknowledged.
 // NOT_FOUND: no store there; otherwise as RocksEngine::Open.

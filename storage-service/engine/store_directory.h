@@ -3,6 +3,7 @@
 //   FORMAT  the format's name and version, in one line of text
 //   LOCK    locked by the process that has the store open, whose pid it holds
 //   db/     RocksDB's
+//   RECOVERED  commits may be missing; see recovery.h
 //
 // It answers "is this ours, do we understand it, and are we alone?".
 #pragma once

@@ -1,5 +1,6 @@
 #include "storage-service/store/account_records.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -139,6 +140,29 @@ Task<absl::Status> AccountRecords::AddMailbox(AccountId account, NamedMailbox ma
     }
     // Not of its generation: what was proved to be the account's still is.
     record->set_next_uidvalidity(mailbox.uidvalidity + 1);
+    engine::CommitRequest request{AccountShard(account), *version};
+    request.puts.emplace_back(kRecordKey, record->SerializeAsString());
+    request.puts.emplace_back(absl::StrCat(kMailboxes, mailbox.name),
+                              entry.SerializeAsString());
+    const auto committed = co_await CommitShard(engine_, std::move(request));
+    if (!absl::IsAborted(committed.status())) co_return committed.status();
+  }
+  co_return TooMuchContention();
+}
+
+Task<absl::Status> AccountRecords::SetUidvalidity(AccountId account, NamedMailbox mailbox) {
+  format::MailboxEntry entry;
+  entry.set_mailbox_id(std::string(mailbox.id.AsOctets()));
+  entry.set_uidvalidity(mailbox.uidvalidity);
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    const auto version = co_await ShardVersion(engine_, AccountShard(account));
+    if (!version.ok()) co_return version.status();
+    auto record = co_await Read(account);
+    if (!record.ok()) co_return record.status();
+    const auto there = co_await FindMailbox(account, mailbox.name);
+    if (!there.ok()) co_return there.status();
+    if (!there->has_value() || (*there)->id != mailbox.id) co_return absl::OkStatus();
+    record->set_next_uidvalidity(std::max(record->next_uidvalidity(), mailbox.uidvalidity + 1));
     engine::CommitRequest request{AccountShard(account), *version};
     request.puts.emplace_back(kRecordKey, record->SerializeAsString());
     request.puts.emplace_back(absl::StrCat(kMailboxes, mailbox.name),

@@ -60,6 +60,9 @@ class AccountRecords {
   // with this UIDVALIDITY.
   Task<absl::Status> AddMailbox(AccountId account, NamedMailbox mailbox);
 
+  // A mailbox that is there gets another. Nothing is done for one of another id.
+  Task<absl::Status> SetUidvalidity(AccountId account, NamedMailbox mailbox);
+
   // By name.
   Task<absl::StatusOr<std::vector<NamedMailbox>>> Mailboxes(AccountId account);
 

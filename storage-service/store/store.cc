@@ -20,6 +20,7 @@
 #include "storage-service/store/ticker.h"
 #include "storage-service/store/tokens.h"
 #include "storage-service/store/uidl_index.h"
+#include "storage-service/store/uidvalidity_renewal.h"
 #include "storage-service/store/verifier.h"
 
 namespace restante::store {
@@ -77,6 +78,11 @@ class MailStore : public Store {
 
   absl::Status Start() {
     if (absl::Status status = SyncWait(pending_.Start()); !status.ok()) return status;
+    if (options_.renew_uidvalidities) {
+      absl::Status renewed =
+          SyncWait(RenewUidvalidities(engine_.get(), &mailbox_table_, options_.clock->Now()));
+      if (!renewed.ok()) return renewed;
+    }
     if (absl::Status status = SyncWait(directory_->Start()); !status.ok()) return status;
     next_reclaim_ = next_expiry_turn_ = options_.clock->Now();
     if (options_.reclaim_interval < absl::InfiniteDuration()) {

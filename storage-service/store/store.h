@@ -68,6 +68,11 @@ struct StoreOptions {
   Pop3Policy pop3_policy = DefaultPop3Policy();
   absl::Duration expiry_interval = absl::Hours(1);
 
+  // Acknowledged commits may be missing, as after a restore: opening the store gives all
+  // mailboxes new UIDVALIDITYs before anything else, since UIDs that were given out may
+  // be given out again. UIDLs stay.
+  bool renew_uidvalidities = false;
+
   // How often the reclaimer looks for what can go.
   absl::Duration reclaim_interval = absl::Seconds(10);
 };

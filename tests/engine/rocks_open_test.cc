@@ -222,14 +222,20 @@ TEST_F(RocksOpen, ADefectInTheMiddleOfTheLogIsRefusedAndRecoveryKeepsWhatIsBefor
   FlipAt(log, octets / 2);
 
   EXPECT_EQ(Open().status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_FALSE(WasRecovered(path));
   absl::StatusOr<RecoveryReport> report = RecoverToLastGoodPoint(path);
   ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(WasRecovered(path)) << "until it is forgotten";
   ASSERT_THAT(report->dropped, SizeIs(1));
   EXPECT_LE(report->dropped[0].offset, octets / 2);
   EXPECT_GT(report->dropped[0].offset, octets / 2 - 5000);
   const Version version = CommittedVersion();
   EXPECT_GT(version, 40u);
   EXPECT_LT(version, 60u);
+  EXPECT_TRUE(WasRecovered(path)) << "also after an opening";
+  EXPECT_TRUE(ForgetRecovery(path).ok());
+  EXPECT_FALSE(WasRecovered(path));
+  EXPECT_TRUE(ForgetRecovery(path).ok());
 }
 
 // A recovery must not bring back an epoch that was given out, or tokens would
@@ -254,6 +260,7 @@ TEST_F(RocksOpen, RecoveringAWholeStoreDropsNothing) {
   absl::StatusOr<RecoveryReport> report = RecoverToLastGoodPoint(path);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_THAT(report->dropped, IsEmpty());
+  EXPECT_FALSE(WasRecovered(path));
   EXPECT_EQ(CommittedVersion(), 10u);
 }
 
