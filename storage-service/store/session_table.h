@@ -41,7 +41,8 @@ namespace restante::store {
 
 // What a session's holder is told once it is over.
 absl::Status LeaseLost(absl::string_view message);
-// What is told to a login that was given up.
+// What is told to a login whose stream is gone, or that was given up.
+absl::Status StreamGone();
 absl::Status LoginCancelled();
 
 // A session that is open.
