@@ -19,7 +19,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
-using Stream = grpc::ClientReaderWriter<v1::ExchangeRequest, v1::ExchangeResponse>;
+using ExchangeClient = grpc::ClientReaderWriter<v1::ExchangeRequest, v1::ExchangeResponse>;
 using Page = absl::StatusOr<store::MaildropRowPage>;
 
 store::OpenedMaildrop Opened(const std::string& token) {
@@ -71,7 +71,7 @@ class Exchange : public testing::Test {
   FakeMaildrops& maildrops() { return store_.fake_maildrops; }
 
   // The next message with results; what is announced may come by itself.
-  v1::ExchangeResponse Read(Stream& stream) {
+  v1::ExchangeResponse Read(ExchangeClient& stream) {
     v1::ExchangeResponse response;
     do {
       if (stream.Read(&response)) continue;
