@@ -220,6 +220,9 @@ void ToProto(const store::MailboxStatus& status, v1::MailboxStatus* out) {
   out->set_highest_modseq(status.highest_modseq);
   out->set_message_count(status.message_count);
   out->set_octets(status.octets);
+  out->set_unseen_count(status.unseen_count);
+  out->set_deleted_count(status.deleted_count);
+  out->set_recent_count(status.recent_count);
 }
 
 void ToProto(store::MessageRow row, v1::MessageRow* out) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "storage-service/rpc/convert.h"
+#include "storage-service/rpc/convert_mailboxes.h"
 #include "storage-service/rpc/send_frames.h"
 #include "storage-service/rpc/unary_call.h"
 
@@ -34,13 +35,21 @@ Task<absl::Status> ListRows(ServiceContext* context, v1::ListMessagesRequest* re
                             v1::ListMessagesResponse* response) {
   const absl::StatusOr<uint32_t> limit = Limit("limit", request->limit(), 1024, 4096);
   if (!limit.ok()) co_return limit.status();
+  const absl::StatusOr<RowFields> fields = RowFieldsOf(request->fields());
+  if (!fields.ok()) co_return fields.status();
   std::string address = std::move(*request->mutable_address());
   std::string mailbox = std::move(*request->mutable_mailbox());
-  auto page = co_await context->store.mailboxes().ListMessages(
-      std::move(address), std::move(mailbox), request->after_uid(), *limit);
+  store::RowQuery query{FromProto(request->uids()), request->after_uid(),
+                        request->after_modseq(), *limit};
+  auto page = co_await context->store.mailboxes().QueryMessages(
+      std::move(address), std::move(mailbox), std::move(query));
   if (!page.ok()) co_return page.status();
-  for (store::MessageRow& row : page->rows) ToProto(std::move(row), response->add_rows());
+  for (store::MessageRow& row : page->rows) {
+    ToProto(std::move(row), response->add_rows());
+    ClearOthers(*fields, response->mutable_rows(response->rows_size() - 1));
+  }
   response->set_end(page->end);
+  response->set_highest_modseq(page->highest_modseq);
   co_return absl::OkStatus();
 }
 
@@ -85,6 +94,48 @@ Task<absl::Status> Fetch(ServiceContext* context, v1::FetchMessagesRequest* requ
   co_return sent;
 }
 
+Task<absl::Status> StoreFlags(ServiceContext* context, v1::StoreFlagsRequest* request,
+                              v1::StoreFlagsResponse* response) {
+  const absl::StatusOr<uint32_t> limit = Limit("limit", request->limit(), 1024, 4096);
+  if (!limit.ok()) co_return limit.status();
+  absl::StatusOr<store::FlagChange> change = ChangeOf(request);
+  if (!change.ok()) co_return change.status();
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  std::vector<store::UidRange> uids = FromProto(request->uids());
+  auto answer = co_await context->store.mailboxes().StoreFlags(
+      std::move(address), std::move(mailbox), std::move(uids), *std::move(change), *limit);
+  if (!answer.ok()) co_return answer.status();
+  ToProto(*std::move(answer), response);
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> Expunge(ServiceContext* context, v1::ExpungeMessagesRequest* request,
+                           v1::ExpungeMessagesResponse* response) {
+  const absl::StatusOr<uint32_t> limit = Limit("limit", request->limit(), 1024, 4096);
+  if (!limit.ok()) co_return limit.status();
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  std::vector<store::UidRange> uids = FromProto(request->uids());
+  auto answer = co_await context->store.mailboxes().Expunge(
+      std::move(address), std::move(mailbox), std::move(uids), request->only_deleted(), *limit);
+  if (!answer.ok()) co_return answer.status();
+  ToProto(*answer, response);
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> ClaimRecent(ServiceContext* context, v1::ClaimRecentRequest* request,
+                               v1::ClaimRecentResponse* response) {
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  auto recent =
+      co_await context->store.mailboxes().ClaimRecent(std::move(address), std::move(mailbox));
+  if (!recent.ok()) co_return recent.status();
+  response->set_first_uid(recent->first_uid);
+  response->set_end_uid(recent->end_uid);
+  co_return absl::OkStatus();
+}
+
 }  // namespace
 
 void MailboxesService::Serve(ServiceContext& context) {
@@ -96,6 +147,9 @@ void MailboxesService::Serve(ServiceContext& context) {
   ServeUnary(context, methods_, &Methods::RequestListExpunged, "ListExpunged", ListExpunged);
   ServeUnary(context, methods_, &Methods::RequestUndeleteMessages, "UndeleteMessages",
              Undelete);
+  ServeUnary(context, methods_, &Methods::RequestStoreFlags, "StoreFlags", StoreFlags);
+  ServeUnary(context, methods_, &Methods::RequestExpungeMessages, "ExpungeMessages", Expunge);
+  ServeUnary(context, methods_, &Methods::RequestClaimRecent, "ClaimRecent", ClaimRecent);
   ServeStream(context, methods_, &Methods::RequestFetchMessages, "FetchMessages", Fetch);
 }
 

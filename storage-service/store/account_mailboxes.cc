@@ -5,13 +5,28 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "storage-service/store/expunge.h"
+#include "storage-service/store/flags.h"
+#include "storage-service/store/mailbox_counters.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_rows.h"
 #include "storage-service/store/mailbox_state.h"
+#include "storage-service/store/uid_runs.h"
 #include "storage-service/store/undelete.h"
 
 namespace restante::store {
-namespace {}  // namespace
+namespace {
+
+// How many rows an answer has: `asked`, where the caller says so.
+absl::StatusOr<uint32_t> RowLimit(uint32_t asked) {
+  if (asked > kMostRows) {
+    return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                     absl::StrCat("limit is ", asked, "; at most ", kMostRows));
+  }
+  return asked == 0 ? kUsualRows : asked;
+}
+
+}  // namespace
 
 Task<absl::StatusOr<std::shared_ptr<Mailbox>>> FindMailbox(Directory* directory,
                                                            MailboxTable* mailboxes,
@@ -34,9 +49,8 @@ Task<absl::StatusOr<std::vector<MailboxStatus>>> AccountMailboxes::List(std::str
   if (!named.ok()) co_return named.status();
   std::vector<MailboxStatus> statuses;
   for (Directory::NamedMailbox& mailbox : *named) {
-    absl::StatusOr<MailboxStatus> status = co_await mailboxes_->Status(mailbox.id);
+    absl::StatusOr<MailboxStatus> status = co_await StatusFor(std::move(mailbox));
     if (!status.ok()) co_return status.status();
-    status->name = std::move(mailbox.name);
     statuses.push_back(*std::move(status));
   }
   co_return statuses;
@@ -49,32 +63,55 @@ Task<absl::StatusOr<MailboxStatus>> AccountMailboxes::Get(std::string address,
   absl::StatusOr<Directory::NamedMailbox> named =
       co_await directory_->FindMailbox(*account, std::move(mailbox));
   if (!named.ok()) co_return named.status();
-  absl::StatusOr<MailboxStatus> status = co_await mailboxes_->Status(named->id);
-  if (status.ok()) status->name = std::move(named->name);
+  absl::StatusOr<MailboxStatus> status = co_await StatusFor(*std::move(named));
   co_return status;
 }
 
-Task<absl::StatusOr<RowPage>> AccountMailboxes::ListMessages(std::string address,
-                                                             std::string mailbox,
-                                                             uint32_t after_uid,
-                                                             uint32_t limit) {
-  if (limit > kMostRows) {
-    co_return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
-                        absl::StrCat("limit is ", limit, "; at most ", kMostRows));
-  }
-  if (limit == 0) limit = kUsualRows;
+Task<absl::StatusOr<MailboxStatus>> AccountMailboxes::StatusFor(Directory::NamedMailbox named) {
+  absl::StatusOr<std::shared_ptr<Mailbox>> mailbox = co_await mailboxes_->Find(named.id);
+  if (!mailbox.ok()) co_return mailbox.status();
+  absl::Status counted = co_await EnsureCounted(engine_, *mailbox);
+  if (!counted.ok()) co_return counted;
+  MailboxStatus status = StatusOf(named.id, (*mailbox)->durable());
+  status.name = std::move(named.name);
+  co_return status;
+}
+
+Task<absl::StatusOr<RowPage>> AccountMailboxes::QueryMessages(std::string address,
+                                                              std::string mailbox,
+                                                              RowQuery query) {
+  const absl::StatusOr<uint32_t> limit = RowLimit(query.limit);
+  if (!limit.ok()) co_return limit.status();
+  if (query.uids.empty()) query.uids.push_back({1, UINT32_MAX});
+  absl::Status legal = CheckUids(query.uids);
+  if (!legal.ok()) co_return legal;
   absl::StatusOr<std::shared_ptr<Mailbox>> found =
       co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
   if (!found.ok()) co_return found.status();
   const Head head = (*found)->durable();
   RowPage page;
-  uint32_t next = after_uid == UINT32_MAX ? 0 : std::max(after_uid + 1, head.low_uid);
-  while (next != 0 && page.rows.size() < limit) {
-    absl::StatusOr<RowScan> scan = co_await ScanRows(engine_, (*found)->id(), next,
-                                                     head.uid_next, limit - page.rows.size());
+  page.highest_modseq = head.highest_modseq;
+  if (query.after_uid >= head.uid_next || query.after_modseq >= head.highest_modseq) {
+    page.end = true;
+    co_return page;
+  }
+  const uint32_t first = std::max(query.after_uid + 1, head.low_uid);
+  const std::vector<UidRange> runs = Clipped(std::move(query.uids), first, head.uid_next);
+  uint32_t next = runs.empty() ? 0 : first;
+  while (next != 0 && page.rows.size() < *limit) {
+    const size_t room = *limit - page.rows.size();
+    absl::StatusOr<RowScan> scan = co_await ScanRuns(
+        engine_, (*found)->id(), runs, next, query.after_modseq == 0 ? room : kPageRows);
     if (!scan.ok()) co_return scan.status();
-    for (const auto& [uid, row] : scan->rows) page.rows.push_back(row.AsMessage(uid));
     next = scan->next_uid;
+    for (const auto& [uid, row] : scan->rows) {
+      if (row.modseq <= query.after_modseq) continue;
+      if (page.rows.size() == *limit) {
+        next = uid;
+        break;
+      }
+      page.rows.push_back(row.AsMessage(uid));
+    }
   }
   page.end = next == 0;
   co_return page;
@@ -136,16 +173,14 @@ Task<absl::StatusOr<ExpungedPage>> AccountMailboxes::ListExpunged(std::string ad
                                                                   uint64_t after_modseq,
                                                                   uint32_t after_uid,
                                                                   uint32_t limit) {
-  if (limit > kMostRows) {
-    co_return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
-                        absl::StrCat("limit is ", limit, "; at most ", kMostRows));
-  }
+  const absl::StatusOr<uint32_t> most = RowLimit(limit);
+  if (!most.ok()) co_return most.status();
   absl::StatusOr<std::shared_ptr<Mailbox>> found =
       co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
   if (!found.ok()) co_return found.status();
   absl::StatusOr<ExpungedPage> page = co_await ListExpungedRows(
-      engine_, *std::move(found), ModseqAndUid{after_modseq, after_uid},
-      limit == 0 ? kUsualRows : limit, clock_->Now() - grace_);
+      engine_, *std::move(found), ModseqAndUid{after_modseq, after_uid}, *most,
+      clock_->Now() - grace_);
   co_return page;
 }
 
@@ -168,6 +203,66 @@ Task<absl::StatusOr<std::vector<UndeletedMessage>>> AccountMailboxes::Undelete(
       engine_, &mailboxes_->bodies(), *std::move(account), std::move(usage), *std::move(found),
       std::move(uids), now, now - grace_);
   co_return undeleted;
+}
+
+Task<absl::StatusOr<FlagsAnswer>> AccountMailboxes::StoreFlags(std::string address,
+                                                               std::string mailbox,
+                                                               std::vector<UidRange> uids,
+                                                               FlagChange change,
+                                                               uint32_t limit) {
+  const absl::StatusOr<uint32_t> most = RowLimit(limit);
+  if (!most.ok()) co_return most.status();
+  absl::StatusOr<std::shared_ptr<Mailbox>> found =
+      co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
+  if (!found.ok()) co_return found.status();
+  absl::StatusOr<FlagsAnswer> answer = co_await ChangeFlags(
+      engine_, *std::move(found), std::move(uids), std::move(change), *most);
+  co_return answer;
+}
+
+Task<absl::StatusOr<ExpungeAnswer>> AccountMailboxes::Expunge(std::string address,
+                                                              std::string mailbox,
+                                                              std::vector<UidRange> uids,
+                                                              bool only_deleted,
+                                                              uint32_t limit) {
+  const absl::StatusOr<uint32_t> most = RowLimit(limit);
+  if (!most.ok()) co_return most.status();
+  absl::StatusOr<std::shared_ptr<Mailbox>> found =
+      co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
+  if (!found.ok()) co_return found.status();
+  absl::StatusOr<ExpungeAnswer> answer = co_await ExpungeRows(
+      engine_, *found, std::move(uids), only_deleted, *most, clock_->Now());
+  // After a failure the rows may be expunged all the same.
+  if (!answer.ok() || !answer->uids.empty()) expunged_((*found)->id());
+  co_return answer;
+}
+
+Task<absl::StatusOr<RecentMessages>> AccountMailboxes::ClaimRecent(std::string address,
+                                                                   std::string mailbox) {
+  absl::StatusOr<std::shared_ptr<Mailbox>> found =
+      co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
+  if (!found.ok()) co_return found.status();
+  absl::Status counted = co_await EnsureCounted(engine_, *found);
+  if (!counted.ok()) co_return counted;
+  RecentMessages recent;
+  const auto claim = [&recent](Head& head) {
+    recent = {std::max(head.recent_from_uid, 1u), head.uid_next};
+    head.recent_from_uid = head.uid_next;
+    head.recent_count = 0;
+  };
+  // A mailbox without news is opened without a commit.
+  Head head = (*found)->durable();
+  if (head.recent_from_uid == head.uid_next) {
+    claim(head);
+    co_return recent;
+  }
+  Mailbox::Plan plan = [&claim](Head& next, Change&) {
+    claim(next);
+    return absl::OkStatus();
+  };
+  CommitResult result = co_await (*found)->Commit(std::move(plan));
+  if (!result.status.ok()) co_return result.status;
+  co_return recent;
 }
 
 }  // namespace restante::store

@@ -11,8 +11,11 @@
 namespace restante::store {
 namespace {
 
-constexpr std::pair<uint32_t, const char*> kSystemFlags[] = {
-    {1, "\\Seen"}, {2, "\\Answered"}, {4, "\\Flagged"}, {8, "\\Deleted"}, {16, "\\Draft"}};
+constexpr std::pair<uint32_t, const char*> kSystemFlags[] = {{kSeenFlag, "\\Seen"},
+                                                             {2, "\\Answered"},
+                                                             {4, "\\Flagged"},
+                                                             {kDeletedFlag, "\\Deleted"},
+                                                             {16, "\\Draft"}};
 
 void Append32(std::string& out, uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
@@ -119,6 +122,8 @@ StoredRow StoredRow::AsNew(absl::Time saved) const {
 void RowTotals::Add(const StoredRow& row) {
   ++messages;
   octets += row.octets;
+  unseen += (row.flags & kSeenFlag) == 0 ? 1 : 0;
+  deleted += (row.flags & kDeletedFlag) != 0 ? 1 : 0;
   if (row.hidden_modseq == 0) {
     surrogate_excess += static_cast<int64_t>(row.ShownOctets(false) - row.octets);
     return;
@@ -130,6 +135,7 @@ void RowTotals::Add(const StoredRow& row) {
 void RowTotals::AddNewTo(Head& head, uint32_t first_uid) const {
   if (head.message_count == 0) head.low_uid = first_uid;
   if (head.visible_count() == 0) head.low_visible_uid = first_uid;
+  head.recent_count += messages;
   AddTo(head);
 }
 
@@ -139,6 +145,8 @@ void RowTotals::AddTo(Head& head) const {
   head.hidden_count += hidden_messages;
   head.hidden_octets += hidden_octets;
   head.surrogate_excess += surrogate_excess;
+  head.unseen_count += unseen;
+  head.deleted_count += deleted;
 }
 
 void RowTotals::RemoveFrom(Head& head) const {
@@ -147,6 +155,8 @@ void RowTotals::RemoveFrom(Head& head) const {
   head.hidden_count -= hidden_messages;
   head.hidden_octets -= hidden_octets;
   head.surrogate_excess -= surrogate_excess;
+  head.unseen_count -= unseen;
+  head.deleted_count -= deleted;
 }
 
 absl::Status SetFlags(const std::vector<std::string>& flags, StoredRow& row) {
@@ -172,9 +182,10 @@ absl::Status SetFlags(const std::vector<std::string>& flags, StoredRow& row) {
                        absl::StrCat("flags: \"", absl::Utf8SafeCHexEscape(flag),
                                     "\" is neither a system flag that is kept nor a keyword"));
     }
-    if (std::find(row.keywords.begin(), row.keywords.end(), flag) == row.keywords.end()) {
-      row.keywords.push_back(flag);
-    }
+    const bool known = std::any_of(
+        row.keywords.begin(), row.keywords.end(),
+        [&](const std::string& keyword) { return absl::EqualsIgnoreCase(keyword, flag); });
+    if (!known) row.keywords.push_back(flag);
   }
   if (row.keywords.size() > kMostKeywords) {
     return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
@@ -308,6 +319,12 @@ std::string Encode(const Head& head) {
   record.set_oldest_fencing(head.oldest_fencing);
   record.set_moves(head.moves);
   record.set_surrogate_excess(head.surrogate_excess);
+  record.set_unseen_count(head.unseen_count);
+  record.set_deleted_count(head.deleted_count);
+  record.set_recent_count(head.recent_count);
+  record.set_tombstone_count(head.tombstone_count);
+  record.set_counted(head.counted);
+  record.set_recent_from_uid(head.recent_from_uid);
   return record.SerializeAsString();
 }
 
@@ -361,6 +378,12 @@ absl::StatusOr<Head> DecodeHead(absl::string_view octets) {
   head.oldest_fencing = record.oldest_fencing();
   head.moves = record.moves();
   head.surrogate_excess = record.surrogate_excess();
+  head.unseen_count = record.unseen_count();
+  head.deleted_count = record.deleted_count();
+  head.recent_count = record.recent_count();
+  head.tombstone_count = record.tombstone_count();
+  head.counted = record.counted();
+  head.recent_from_uid = record.recent_from_uid();
   return head;
 }
 

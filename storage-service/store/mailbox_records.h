@@ -44,6 +44,16 @@ struct Head {
 
   int64_t surrogate_excess = 0;
 
+  // What IMAP tells of a mailbox. Exact once `counted` is set; in a mailbox that an
+  // older release has written they count from there on, modulo 2^64
+  // (mailbox_counters.h).
+  uint64_t unseen_count = 0;
+  uint64_t deleted_count = 0;
+  uint64_t recent_count = 0;  // UIDs from recent_from_uid on
+  uint64_t tombstone_count = 0;
+  bool counted = false;
+  uint32_t recent_from_uid = 0;
+
   // What POP3 sees.
   uint64_t visible_count() const { return message_count - hidden_count; }
   uint64_t visible_octets() const { return octets - hidden_octets; }
@@ -58,6 +68,10 @@ struct Head {
 
   friend bool operator==(const Head&, const Head&) = default;
 };
+
+// Bits of StoredRow::flags.
+inline constexpr uint32_t kSeenFlag = 1;
+inline constexpr uint32_t kDeletedFlag = 8;
 
 struct StoredRow {
   uint64_t modseq = 0;
@@ -105,6 +119,8 @@ struct RowTotals {
   uint64_t hidden_messages = 0;
   uint64_t hidden_octets = 0;
   int64_t surrogate_excess = 0;
+  uint64_t unseen = 0;
+  uint64_t deleted = 0;
 
   void Add(const StoredRow& row);
   void AddTo(Head& head) const;
@@ -118,7 +134,8 @@ struct ExpungedRow {
   absl::Time expunged;
 };
 
-// System flags with their backslash, in any case, and keywords, into a row's.
+// System flags with their backslash and keywords, into a row's; case doesn't matter,
+// and a keyword stays as it was written first.
 // INVALID_REQUEST names the one that can't be: no system flag that is stored, or no
 // keyword of IMAP's (1 to 64 octets of an atom, at most 64 of them).
 absl::Status SetFlags(const std::vector<std::string>& flags, StoredRow& row);

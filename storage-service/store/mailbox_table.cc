@@ -34,6 +34,22 @@ Task<CommitAnswer> CommitDirectly(engine::Engine* engine, engine::CommitRequest 
 
 }  // namespace
 
+MailboxStatus StatusOf(const MailboxId& mailbox, const Head& head) {
+  MailboxStatus status;
+  status.id = mailbox;
+  status.uidvalidity = head.uidvalidity;
+  status.uid_next = head.uid_next;
+  status.highest_modseq = head.highest_modseq;
+  status.message_count = head.message_count;
+  status.octets = head.octets;
+  if (head.counted) {
+    status.unseen_count = head.unseen_count;
+    status.deleted_count = head.deleted_count;
+    status.recent_count = head.recent_count;
+  }
+  return status;
+}
+
 MailboxTable::MailboxTable(engine::Engine* engine, size_t capacity)
     : engine_(engine), capacity_(capacity), bodies_(engine) {}
 
@@ -87,6 +103,7 @@ Task<absl::Status> MailboxTable::Create(MailboxId mailbox, AccountId owner,
   Head head;
   head.owner = owner;
   head.uidvalidity = uidvalidity;
+  head.counted = true;
   engine::CommitRequest request;
   request.shard = MailboxShard(mailbox);
   request.expected = *version;
@@ -98,15 +115,7 @@ Task<absl::Status> MailboxTable::Create(MailboxId mailbox, AccountId owner,
 Task<absl::StatusOr<MailboxStatus>> MailboxTable::Status(MailboxId mailbox) {
   absl::StatusOr<std::shared_ptr<Mailbox>> found = co_await Find(mailbox);
   if (!found.ok()) co_return found.status();
-  const Head head = (*found)->durable();
-  MailboxStatus status;
-  status.id = mailbox;
-  status.uidvalidity = head.uidvalidity;
-  status.uid_next = head.uid_next;
-  status.highest_modseq = head.highest_modseq;
-  status.message_count = head.message_count;
-  status.octets = head.octets;
-  co_return status;
+  co_return StatusOf(mailbox, (*found)->durable());
 }
 
 Task<absl::Status> MailboxTable::Erase(MailboxId mailbox) {

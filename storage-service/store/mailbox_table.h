@@ -24,6 +24,11 @@
 namespace restante::store {
 
 class Mailbox;
+struct Head;
+
+// Without the name. Unseen, deleted and recent are 0 in a mailbox that isn't counted
+// (mailbox_counters.h).
+MailboxStatus StatusOf(const MailboxId& mailbox, const Head& head);
 
 class MailboxTable {
  public:

@@ -41,6 +41,7 @@ class Reading {
   void NotePop3(const Head& head, uint32_t uid, const StoredRow& row);
   void CheckTotals(const Head& head);
   void CheckPop3(const Head& head);
+  void CheckImap(const Head& head);
   void Error(std::string message) { errors_.push_back(std::move(message)); }
 
   engine::Engine* const engine_;
@@ -55,6 +56,10 @@ class Reading {
   // Of expunged rows that hold their bodies, by UID.
   absl::flat_hash_map<uint32_t, uint64_t> expunged_;
   uint32_t lowest_ = UINT32_MAX;
+  uint64_t unseen_ = 0;
+  uint64_t deleted_ = 0;
+  uint64_t recent_ = 0;
+  uint64_t tombstones_ = 0;
   uint64_t change_entries_ = 0;
   uint64_t hidden_ = 0;
   uint64_t hidden_octets_ = 0;
@@ -119,6 +124,9 @@ Task<absl::Status> Reading::CheckOneRow(Head head, uint32_t uid, StoredRow row) 
   if (row.hidden_modseq == 0) {
     surrogate_excess_ += static_cast<int64_t>(row.ShownOctets(false) - row.octets);
   }
+  unseen_ += (row.flags & kSeenFlag) == 0 ? 1 : 0;
+  deleted_ += (row.flags & kDeletedFlag) != 0 ? 1 : 0;
+  recent_ += uid >= head.recent_from_uid ? 1 : 0;
   modseqs_[uid] = row.modseq;
   lowest_ = std::min(lowest_, uid);
   NotePop3(head, uid, row);
@@ -268,6 +276,7 @@ Task<absl::Status> Reading::ReadExpunged(Head head, char prefix) {
     Error(std::string(rows.status().message()));
     co_return absl::OkStatus();
   }
+  if (prefix == kTombstonePrefix) tombstones_ = rows->size();
   for (const LeftRow& row : *rows) {
     newest_expunge_ = std::max(newest_expunge_, row.modseq);
     if (prefix == kExpungedPrefix) {
@@ -306,10 +315,22 @@ void Reading::CheckTotals(const Head& head) {
                        " messages"));
   }
   CheckPop3(head);
+  CheckImap(head);
   if (newest_expunge_ > head.last_expunge_modseq) {
     Error(absl::StrCat("the newest expunge, MODSEQ ", newest_expunge_, ", isn't known"));
   }
   if (head.uidvalidity == 0) Error("has no UIDVALIDITY");
+}
+
+void Reading::CheckImap(const Head& head) {
+  if (!head.counted) return;  // written by an older release
+  const auto check = [this](absl::string_view what, uint64_t counted, uint64_t found) {
+    if (counted != found) Error(absl::StrCat("counts ", counted, " ", what, ", has ", found));
+  };
+  check("messages without \\Seen", head.unseen_count, unseen_);
+  check("messages with \\Deleted", head.deleted_count, deleted_);
+  check("recent messages", head.recent_count, recent_);
+  check("entries of its change log", head.tombstone_count, tombstones_);
 }
 
 void Reading::CheckPop3(const Head& head) {

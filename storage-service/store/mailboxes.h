@@ -3,10 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "storage-service/async/task.h"
 #include "storage-service/store/types.h"
 
@@ -28,14 +31,59 @@ struct UndeletedMessage {
   std::string uidl;
 };
 
+// Which rows a caller wants, in the order of their UIDs.
+struct RowQuery {
+  std::vector<UidRange> uids;  // in any order; empty: all
+  uint32_t after_uid = 0;      // greater than this
+  uint64_t after_modseq = 0;   // changed later than this
+  uint32_t limit = 0;          // 0: the usual page
+};
+
+struct FlagChange {
+  enum class Mode { kAdd, kRemove, kReplace };
+  Mode mode = Mode::kAdd;
+  std::vector<std::string> flags;  // as in MessageRow, in any case
+  // Leave messages alone that have changed later than this (RFC 7162).
+  std::optional<uint64_t> unchanged_since;
+};
+
+struct FlaggedMessage {
+  uint32_t uid = 0;
+  uint64_t modseq = 0;
+  std::vector<std::string> flags;  // as they are now
+};
+
+struct FlagsAnswer {
+  std::vector<FlaggedMessage> messages;  // that were to be changed, by UID
+  std::vector<uint32_t> modified;        // left alone: changed since
+  uint32_t next_uid = 0;                 // where to go on; 0: all is done
+  uint64_t highest_modseq = 0;
+};
+
+struct ExpungeAnswer {
+  std::vector<uint32_t> uids;  // ascending
+  uint32_t next_uid = 0;       // where to go on; 0: all is done
+  uint64_t highest_modseq = 0;
+};
+
+// first_uid <= UID < end_uid.
+struct RecentMessages {
+  uint32_t first_uid = 0;
+  uint32_t end_uid = 0;
+};
+
 class Mailboxes {
  public:
   virtual ~Mailboxes() = default;
 
   virtual Task<absl::StatusOr<std::vector<MailboxStatus>>> List(std::string address) = 0;
   virtual Task<absl::StatusOr<MailboxStatus>> Get(std::string address, std::string mailbox) = 0;
-  virtual Task<absl::StatusOr<RowPage>> ListMessages(std::string address, std::string mailbox,
-                                                     uint32_t after_uid, uint32_t limit) = 0;
+  virtual Task<absl::StatusOr<RowPage>> QueryMessages(std::string address, std::string mailbox,
+                                                      RowQuery query) = 0;
+  Task<absl::StatusOr<RowPage>> ListMessages(std::string address, std::string mailbox,
+                                             uint32_t after_uid, uint32_t limit) {
+    return QueryMessages(std::move(address), std::move(mailbox), {{}, after_uid, 0, limit});
+  }
   // Everything after `since_modseq`, expunged messages included.
   virtual Task<absl::StatusOr<Changes>> ChangesSince(std::string address, std::string mailbox,
                                                      uint64_t since_modseq) = 0;
@@ -50,6 +98,17 @@ class Mailboxes {
   // Brings back, all or none, what had these UIDs; see undelete.h.
   virtual Task<absl::StatusOr<std::vector<UndeletedMessage>>> Undelete(
       std::string address, std::string mailbox, std::vector<uint32_t> uids) = 0;
+
+  // See flags.h and expunge.h. At most `limit` messages at once, in one commit.
+  virtual Task<absl::StatusOr<FlagsAnswer>> StoreFlags(std::string address, std::string mailbox,
+                                                       std::vector<UidRange> uids,
+                                                       FlagChange change, uint32_t limit) = 0;
+  virtual Task<absl::StatusOr<ExpungeAnswer>> Expunge(std::string address, std::string mailbox,
+                                                      std::vector<UidRange> uids,
+                                                      bool only_deleted, uint32_t limit) = 0;
+  // Those that are recent to the caller, and to nobody who asks later.
+  virtual Task<absl::StatusOr<RecentMessages>> ClaimRecent(std::string address,
+                                                           std::string mailbox) = 0;
 };
 
 }  // namespace restante::store

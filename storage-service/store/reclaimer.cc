@@ -255,9 +255,10 @@ Task<absl::StatusOr<bool>> Reclaimer::ReclaimBatch(std::shared_ptr<Mailbox> mail
     moved.deletes.push_back(ExpungedUidKey(row.uid));
     UidlIndex::Forget(row.record.row, moved);
   }
-  Mailbox::Plan plan = [moved = std::move(moved), done_to](
+  Mailbox::Plan plan = [moved = std::move(moved), done_to, count](
                            Head& head, Change& change) mutable -> absl::Status {
     head.reclaimed_modseq = std::max(head.reclaimed_modseq, done_to);
+    head.tombstone_count += count;
     change = std::move(moved);
     return absl::OkStatus();
   };

@@ -37,6 +37,7 @@ void RowChanges::Apply(Head& head, Change& change) {
     head.last_expunge_modseq = modseq;
     for (const uint32_t uid : uids_) {
       puts_.emplace_back(ExpungedUidKey(uid), ModseqValue(modseq));
+      if (uid >= head.recent_from_uid) --head.recent_count;
     }
   }
   if (!hidden_.empty()) head.last_hide_modseq = modseq;

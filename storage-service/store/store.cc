@@ -62,7 +62,8 @@ class MailStore : public Store {
             }),
         messages_(engine_.get(), &sessions_, directory_.get(), &mailbox_table_),
         mailboxes_(engine_.get(), directory_.get(), &mailbox_table_, options_.clock,
-                   options_.expunged_grace),
+                   options_.expunged_grace,
+                   [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); }),
         ingest_(Tools(), directory_.get()) {}
 
   // The timer and the reclaimer go first; then the directory, whose verifications

@@ -31,6 +31,9 @@ struct MailboxStatus {
   uint64_t highest_modseq = 1;
   uint64_t message_count = 0;
   uint64_t octets = 0;
+  uint64_t unseen_count = 0;   // without \Seen
+  uint64_t deleted_count = 0;  // with \Deleted
+  uint64_t recent_count = 0;   // that no session has claimed as recent
 };
 
 struct MessageRow {
@@ -52,6 +55,7 @@ struct MessageRow {
 struct RowPage {
   std::vector<MessageRow> rows;  // ascending by UID
   bool end = false;              // nothing follows
+  uint64_t highest_modseq = 0;   // durable before the rows were read
 };
 
 // What happened to a mailbox after some MODSEQ.

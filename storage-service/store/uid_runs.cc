@@ -1,6 +1,10 @@
 #include "storage-service/store/uid_runs.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
 
 namespace restante::store {
 
@@ -27,6 +31,36 @@ std::vector<UidRange> Ordered(std::vector<UidRange> runs) {
     } else {
       ordered.push_back(run);
     }
+  }
+  return ordered;
+}
+
+absl::Status CheckUids(const std::vector<UidRange>& runs) {
+  constexpr size_t kMostRuns = 10'000;
+  if (runs.empty() || runs.size() > kMostRuns) {
+    return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                     absl::StrCat("uids: there are ", runs.size(), " ranges; 1 to ", kMostRuns,
+                                  " are taken"));
+  }
+  for (const UidRange& run : runs) {
+    if (run.first == 0 || run.last < run.first) {
+      return MakeError(
+          v1::ERROR_REASON_INVALID_REQUEST,
+          absl::StrCat("uids: ", run.first, ":", run.last, " is no range of UIDs"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::vector<UidRange> Clipped(std::vector<UidRange> runs, uint32_t first_uid,
+                              uint32_t end_uid) {
+  std::vector<UidRange> ordered = Ordered(std::move(runs));
+  std::erase_if(ordered, [&](const UidRange& run) {
+    return run.last < first_uid || run.first >= end_uid;
+  });
+  for (UidRange& run : ordered) {
+    run.first = std::max(run.first, first_uid);
+    run.last = std::min(run.last, end_uid - 1);
   }
   return ordered;
 }

@@ -157,6 +157,7 @@ struct Return {
       change.added.push_back(ListedRow::Of(uid, row));
     }
     totals.AddNewTo(head, first);
+    head.tombstone_count += rows.size();
     return first;
   }
 

@@ -253,10 +253,26 @@ Task<absl::StatusOr<store::MailboxStatus>> FakeMailboxes::Get(std::string /*addr
   return Now<absl::StatusOr<store::MailboxStatus>>(Unexpected("Get"));
 }
 
-Task<absl::StatusOr<store::RowPage>> FakeMailboxes::ListMessages(std::string /*address*/,
-                                                                 std::string /*mailbox*/,
-                                                                 uint32_t /*after_uid*/,
-                                                                 uint32_t /*limit*/) {
+Task<absl::StatusOr<store::FlagsAnswer>> FakeMailboxes::StoreFlags(
+    std::string /*address*/, std::string /*mailbox*/, std::vector<store::UidRange> /*uids*/,
+    store::FlagChange /*change*/, uint32_t /*limit*/) {
+  return Now<absl::StatusOr<store::FlagsAnswer>>(Unexpected("StoreFlags"));
+}
+
+Task<absl::StatusOr<store::ExpungeAnswer>> FakeMailboxes::Expunge(
+    std::string /*address*/, std::string /*mailbox*/, std::vector<store::UidRange> /*uids*/,
+    bool /*only_deleted*/, uint32_t /*limit*/) {
+  return Now<absl::StatusOr<store::ExpungeAnswer>>(Unexpected("Expunge"));
+}
+
+Task<absl::StatusOr<store::RecentMessages>> FakeMailboxes::ClaimRecent(
+    std::string /*address*/, std::string /*mailbox*/) {
+  return Now<absl::StatusOr<store::RecentMessages>>(Unexpected("ClaimRecent"));
+}
+
+Task<absl::StatusOr<store::RowPage>> FakeMailboxes::QueryMessages(std::string /*address*/,
+                                                                  std::string /*mailbox*/,
+                                                                  store::RowQuery /*query*/) {
   return Now<absl::StatusOr<store::RowPage>>(Unexpected("ListMessages"));
 }
 

@@ -215,9 +215,8 @@ struct FakeMailboxes final : store::Mailboxes {
   Task<absl::StatusOr<std::vector<store::MailboxStatus>>> List(std::string address) override;
   Task<absl::StatusOr<store::MailboxStatus>> Get(std::string address,
                                                  std::string mailbox) override;
-  Task<absl::StatusOr<store::RowPage>> ListMessages(std::string address, std::string mailbox,
-                                                    uint32_t after_uid,
-                                                    uint32_t limit) override;
+  Task<absl::StatusOr<store::RowPage>> QueryMessages(std::string address, std::string mailbox,
+                                                     store::RowQuery query) override;
   Task<absl::StatusOr<store::Changes>> ChangesSince(std::string address, std::string mailbox,
                                                     uint64_t since_modseq) override;
   Task<absl::StatusOr<store::ExpungedPage>> ListExpunged(std::string address,
@@ -227,6 +226,16 @@ struct FakeMailboxes final : store::Mailboxes {
                                                          uint32_t limit) override;
   Task<absl::StatusOr<std::vector<store::UndeletedMessage>>> Undelete(
       std::string address, std::string mailbox, std::vector<uint32_t> uids) override;
+  Task<absl::StatusOr<store::FlagsAnswer>> StoreFlags(std::string address, std::string mailbox,
+                                                      std::vector<store::UidRange> uids,
+                                                      store::FlagChange change,
+                                                      uint32_t limit) override;
+  Task<absl::StatusOr<store::ExpungeAnswer>> Expunge(std::string address, std::string mailbox,
+                                                     std::vector<store::UidRange> uids,
+                                                     bool only_deleted,
+                                                     uint32_t limit) override;
+  Task<absl::StatusOr<store::RecentMessages>> ClaimRecent(std::string address,
+                                                          std::string mailbox) override;
 };
 
 struct FakeStore final : store::Store {

@@ -1,0 +1,88 @@
+#include "storage-service/rpc/convert_mailboxes.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage-service/rpc/convert.h"
+
+namespace restante::rpc {
+
+absl::StatusOr<RowFields> RowFieldsOf(const google::protobuf::FieldMask& mask) {
+  RowFields wanted;
+  for (const std::string& path : mask.paths()) {
+    const auto* field = v1::MessageRow::descriptor()->FindFieldByName(path);
+    if (field == nullptr) {
+      return InvalidRequest(absl::StrCat("fields: a row has no field \"", path, "\""));
+    }
+    wanted.push_back(field->number());
+  }
+  return wanted;
+}
+
+void ClearOthers(const RowFields& wanted, v1::MessageRow* row) {
+  if (wanted.empty()) return;
+  const google::protobuf::Descriptor* descriptor = v1::MessageRow::descriptor();
+  const google::protobuf::Reflection* reflection = row->GetReflection();
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const google::protobuf::FieldDescriptor* field = descriptor->field(i);
+    if (field->number() == v1::MessageRow::kUidFieldNumber) continue;
+    if (std::find(wanted.begin(), wanted.end(), field->number()) != wanted.end()) continue;
+    reflection->ClearField(row, field);
+  }
+}
+
+void AddRuns(const std::vector<uint32_t>& uids,
+             google::protobuf::RepeatedPtrField<v1::UidRange>* out) {
+  for (const uint32_t uid : uids) {
+    if (out->empty() || out->rbegin()->last() + 1 != uid) {
+      v1::UidRange* run = out->Add();
+      run->set_first(uid);
+      run->set_last(uid);
+    } else {
+      out->rbegin()->set_last(uid);
+    }
+  }
+}
+
+absl::StatusOr<store::FlagChange> ChangeOf(v1::StoreFlagsRequest* request) {
+  store::FlagChange change;
+  switch (request->mode()) {
+    case v1::StoreFlagsRequest::MODE_ADD:
+      change.mode = store::FlagChange::Mode::kAdd;
+      break;
+    case v1::StoreFlagsRequest::MODE_REMOVE:
+      change.mode = store::FlagChange::Mode::kRemove;
+      break;
+    case v1::StoreFlagsRequest::MODE_REPLACE:
+      change.mode = store::FlagChange::Mode::kReplace;
+      break;
+    default:
+      return InvalidRequest(absl::StrCat("mode: ", static_cast<int>(request->mode()),
+                                         " is none; MODE_ADD, MODE_REMOVE or MODE_REPLACE is"));
+  }
+  change.flags = FromProto(std::move(*request->mutable_flags()));
+  if (request->has_unchanged_since()) change.unchanged_since = request->unchanged_since();
+  return change;
+}
+
+void ToProto(store::FlagsAnswer answer, v1::StoreFlagsResponse* out) {
+  for (store::FlaggedMessage& message : answer.messages) {
+    v1::FlaggedMessage* added = out->add_messages();
+    added->set_uid(message.uid);
+    added->set_modseq(message.modseq);
+    for (std::string& flag : message.flags) added->add_flags(std::move(flag));
+  }
+  AddRuns(answer.modified, out->mutable_modified());
+  out->set_next_uid(answer.next_uid);
+  out->set_highest_modseq(answer.highest_modseq);
+}
+
+void ToProto(const store::ExpungeAnswer& answer, v1::ExpungeMessagesResponse* out) {
+  AddRuns(answer.uids, out->mutable_uids());
+  out->set_next_uid(answer.next_uid);
+  out->set_highest_modseq(answer.highest_modseq);
+}
+
+}  // namespace restante::rpc
