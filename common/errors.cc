@@ -92,6 +92,9 @@ constexpr Entry kTable[] = {
      StatusCode::kFailedPrecondition,
      {"[LOGIN-DELAY] ", "Too soon after the last login, please try again later.", 451, "4.2.0",
       kTryLater}},
+    {v1::ERROR_REASON_CHANGES_TRIMMED,
+     StatusCode::kOutOfRange,
+     {kSysTemp, kTryLater, 451, "4.3.0", kTryLater}},
 };
 
 const Entry& EntryFor(v1::ErrorReason reason) {

@@ -82,6 +82,8 @@ config::StorageConfig DefaultStorageConfig() {
   *config.mutable_delivery_id_window() = ToProto(store.delivery_id_window);
   *config.mutable_expunged_grace() = ToProto(store.expunged_grace);
   *config.mutable_reclaim_interval() = ToProto(store.reclaim_interval);
+  *config.mutable_change_log()->mutable_age() = ToProto(store.change_log_age);
+  config.mutable_change_log()->set_entries(store.change_log_entries);
   *config.mutable_drain_time() = ToProto(absl::Seconds(5));
   *config.mutable_sessions()->mutable_lease_grace() = ToProto(store.lease_grace);
   *config.mutable_sessions()->mutable_unary_lease() = ToProto(store.unary_lease);
@@ -117,6 +119,8 @@ absl::Status CheckStorageConfig(const config::StorageConfig& config) {
                          absl::ZeroDuration()),
            CheckDuration("expunged_grace", config.expunged_grace(), absl::ZeroDuration()),
            CheckDuration("reclaim_interval", config.reclaim_interval(), absl::Milliseconds(10)),
+           CheckDuration("change_log.age", config.change_log().age(), absl::ZeroDuration()),
+           CheckRange("change_log.entries", config.change_log().entries(), 0, kMany),
            CheckDuration("drain_time", config.drain_time(), absl::ZeroDuration()),
            CheckLeaseGrace(config),
            CheckDuration("sessions.unary_lease", config.sessions().unary_lease(),
@@ -164,6 +168,8 @@ store::StoreOptions StoreOptionsFrom(const config::StorageConfig& config) {
   options.delivery_id_window = FromProto(config.delivery_id_window());
   options.expunged_grace = FromProto(config.expunged_grace());
   options.reclaim_interval = FromProto(config.reclaim_interval());
+  options.change_log_age = FromProto(config.change_log().age());
+  options.change_log_entries = config.change_log().entries();
   options.lease_grace = FromProto(config.sessions().lease_grace());
   options.unary_lease = FromProto(config.sessions().unary_lease());
   options.auth_token_lifetime = FromProto(config.sessions().auth_token_lifetime());

@@ -67,6 +67,20 @@ absl::StatusOr<store::FlagChange> ChangeOf(v1::StoreFlagsRequest* request) {
   return change;
 }
 
+void ToProto(store::Changes changes, const RowFields& fields, v1::ListChangesResponse* out) {
+  for (store::MessageRow& row : changes.changed) {
+    v1::MessageRow* added = out->add_changed();
+    ToProto(std::move(row), added);
+    ClearOthers(fields, added);
+  }
+  AddRuns(changes.vanished, out->mutable_vanished());
+  out->set_highest_modseq(changes.highest_modseq);
+  out->set_end(changes.end);
+  out->mutable_next()->set_modseq(changes.next.modseq);
+  out->mutable_next()->set_uid(changes.next.uid);
+  out->set_uidvalidity(changes.uidvalidity);
+}
+
 void ToProto(store::FlagsAnswer answer, v1::StoreFlagsResponse* out) {
   for (store::FlaggedMessage& message : answer.messages) {
     v1::FlaggedMessage* added = out->add_messages();

@@ -23,6 +23,8 @@ void AddRuns(const std::vector<uint32_t>& uids,
              google::protobuf::RepeatedPtrField<v1::UidRange>* out);
 
 absl::StatusOr<store::FlagChange> ChangeOf(v1::StoreFlagsRequest* request);
+void ToProto(store::Changes changes, const RowFields& fields, v1::ListChangesResponse* out);
+
 void ToProto(store::FlagsAnswer answer, v1::StoreFlagsResponse* out);
 void ToProto(const store::ExpungeAnswer& answer, v1::ExpungeMessagesResponse* out);
 

@@ -94,6 +94,22 @@ Task<absl::Status> Fetch(ServiceContext* context, v1::FetchMessagesRequest* requ
   co_return sent;
 }
 
+Task<absl::Status> ListChanges(ServiceContext* context, v1::ListChangesRequest* request,
+                               v1::ListChangesResponse* response) {
+  const absl::StatusOr<uint32_t> limit = Limit("limit", request->limit(), 1024, 4096);
+  if (!limit.ok()) co_return limit.status();
+  const absl::StatusOr<RowFields> fields = RowFieldsOf(request->fields());
+  if (!fields.ok()) co_return fields.status();
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  const store::ChangePlace after{request->after().modseq(), request->after().uid()};
+  auto changes = co_await context->store.mailboxes().ListChanges(
+      std::move(address), std::move(mailbox), after, *limit);
+  if (!changes.ok()) co_return changes.status();
+  ToProto(*std::move(changes), *fields, response);
+  co_return absl::OkStatus();
+}
+
 Task<absl::Status> StoreFlags(ServiceContext* context, v1::StoreFlagsRequest* request,
                               v1::StoreFlagsResponse* response) {
   const absl::StatusOr<uint32_t> limit = Limit("limit", request->limit(), 1024, 4096);
@@ -147,6 +163,7 @@ void MailboxesService::Serve(ServiceContext& context) {
   ServeUnary(context, methods_, &Methods::RequestListExpunged, "ListExpunged", ListExpunged);
   ServeUnary(context, methods_, &Methods::RequestUndeleteMessages, "UndeleteMessages",
              Undelete);
+  ServeUnary(context, methods_, &Methods::RequestListChanges, "ListChanges", ListChanges);
   ServeUnary(context, methods_, &Methods::RequestStoreFlags, "StoreFlags", StoreFlags);
   ServeUnary(context, methods_, &Methods::RequestExpungeMessages, "ExpungeMessages", Expunge);
   ServeUnary(context, methods_, &Methods::RequestClaimRecent, "ClaimRecent", ClaimRecent);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "storage-service/store/change_log.h"
 #include "storage-service/store/expunge.h"
 #include "storage-service/store/flags.h"
 #include "storage-service/store/mailbox_counters.h"
@@ -117,54 +118,16 @@ Task<absl::StatusOr<RowPage>> AccountMailboxes::QueryMessages(std::string addres
   co_return page;
 }
 
-Task<absl::StatusOr<Changes>> AccountMailboxes::ChangesSince(std::string address,
-                                                             std::string mailbox,
-                                                             uint64_t since_modseq) {
+Task<absl::StatusOr<Changes>> AccountMailboxes::ListChanges(std::string address,
+                                                            std::string mailbox,
+                                                            ChangePlace after, uint32_t limit) {
+  const absl::StatusOr<uint32_t> most = RowLimit(limit);
+  if (!most.ok()) co_return most.status();
   absl::StatusOr<std::shared_ptr<Mailbox>> found =
       co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
   if (!found.ok()) co_return found.status();
-  const MailboxId id = (*found)->id();
-  const Head head = (*found)->durable();
-  if (since_modseq < head.log_floor_modseq) {
-    co_return absl::OutOfRangeError(
-        absl::StrCat("the change log begins after MODSEQ ", head.log_floor_modseq));
-  }
-  Changes changes;
-  changes.highest_modseq = head.highest_modseq;
-  if (since_modseq >= head.highest_modseq) co_return changes;
-  // What changes during the scan moves towards its end, and is told again the next
-  // time, since the answer's MODSEQ is the one of before.
-  std::string begin = ModseqKey(kChangePrefix, since_modseq + 1, 0);
-  while (!begin.empty()) {
-    absl::StatusOr<engine::ScanPage> page =
-        co_await ScanKeys(engine_, id, begin, EndOf(kChangePrefix), kUsualRows);
-    if (!page.ok()) co_return page.status();
-    for (const auto& [key, value] : page->entries) {
-      absl::StatusOr<ModseqAndUid> place = ParseModseqKey(key);
-      if (!place.ok()) co_return place.status();
-      const uint32_t uid = place->uid;
-      if (uid >= head.uid_next) continue;
-      absl::StatusOr<std::optional<StoredRow>> row = co_await ReadRow(engine_, id, uid);
-      if (!row.ok()) co_return row.status();
-      if (row->has_value()) changes.changed.push_back((*row)->AsMessage(uid));
-    }
-    begin = std::move(page->next);
-  }
-  std::sort(changes.changed.begin(), changes.changed.end(),
-            [](const MessageRow& a, const MessageRow& b) { return a.uid < b.uid; });
-  const auto last =
-      std::unique(changes.changed.begin(), changes.changed.end(),
-                  [](const MessageRow& a, const MessageRow& b) { return a.uid == b.uid; });
-  changes.changed.erase(last, changes.changed.end());
-
-  absl::StatusOr<std::vector<LeftSince>> left =
-      co_await ScanLeftSince(engine_, id, since_modseq);
-  if (!left.ok()) co_return left.status();
-  for (const LeftSince& entry : *left) changes.vanished.push_back(entry.row.uid);
-  // Seen alive, then expunged.
-  std::erase_if(changes.changed, [&](const MessageRow& row) {
-    return std::binary_search(changes.vanished.begin(), changes.vanished.end(), row.uid);
-  });
+  absl::StatusOr<Changes> changes =
+      co_await ReadChangeLog(engine_, *std::move(found), after, *most);
   co_return changes;
 }
 

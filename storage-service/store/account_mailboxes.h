@@ -41,10 +41,8 @@ class AccountMailboxes : public Mailboxes {
   Task<absl::StatusOr<MailboxStatus>> Get(std::string address, std::string mailbox) override;
   Task<absl::StatusOr<RowPage>> QueryMessages(std::string address, std::string mailbox,
                                               RowQuery query) override;
-  // OUT_OF_RANGE: the change log no longer reaches back to since_modseq; begin
-  // with ListMessages.
-  Task<absl::StatusOr<Changes>> ChangesSince(std::string address, std::string mailbox,
-                                             uint64_t since_modseq) override;
+  Task<absl::StatusOr<Changes>> ListChanges(std::string address, std::string mailbox,
+                                            ChangePlace after, uint32_t limit) override;
   Task<absl::StatusOr<ExpungedPage>> ListExpunged(std::string address, std::string mailbox,
                                                   uint64_t after_modseq, uint32_t after_uid,
                                                   uint32_t limit) override;

@@ -84,9 +84,9 @@ class Mailboxes {
                                              uint32_t after_uid, uint32_t limit) {
     return QueryMessages(std::move(address), std::move(mailbox), {{}, after_uid, 0, limit});
   }
-  // Everything after `since_modseq`, expunged messages included.
-  virtual Task<absl::StatusOr<Changes>> ChangesSince(std::string address, std::string mailbox,
-                                                     uint64_t since_modseq) = 0;
+  // Everything after a place, expunged messages included; see change_log.h.
+  virtual Task<absl::StatusOr<Changes>> ListChanges(std::string address, std::string mailbox,
+                                                    ChangePlace after, uint32_t limit) = 0;
 
   // What can be brought back, behind a message that was listed: expunged with a MODSEQ
   // above after_modseq, or with it and a UID above after_uid, unless that is 0.

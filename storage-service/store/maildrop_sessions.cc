@@ -215,6 +215,9 @@ Task<absl::Status> MaildropSessions::ResumeFromBefore(LeaseId lease, SessionFact
       status = LeaseLost("the maildrop has been held since");
     } else if (view.head.uidvalidity != facts.uidvalidity || view.head.owner != facts.account) {
       status = LeaseLost("the maildrop isn't the one it was");
+    } else if (view.head.log_floor_modseq > facts.modseq) {
+      // Messages of its list may have left no trace.
+      status = LeaseLost("the session is too old");
     }
   }
   if (!status.ok()) {

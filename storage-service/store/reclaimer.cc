@@ -28,7 +28,8 @@ Reclaimer::Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBod
       pending_(pending),
       ids_(ids),
       clock_(clock),
-      expunged_grace_(options.expunged_grace) {}
+      expunged_grace_(options.expunged_grace),
+      log_retention_{options.change_log_age, options.change_log_entries} {}
 
 void Reclaimer::NoteExpunged(const MailboxId& mailbox) {
   LookAgain(mailbox, clock_->Now() + expunged_grace_);
@@ -165,7 +166,9 @@ Task<absl::Status> Reclaimer::WalkThroughMailboxes() {
       if (!head.ok()) co_return head.status();
       if (head->has_value()) {
         const Head& found = **head;
-        if (found.erasing || found.last_expunge_modseq > found.reclaimed_modseq) {
+        const bool has_log = found.counted ? found.tombstone_count > 0
+                                           : found.last_expunge_modseq > found.log_floor_modseq;
+        if (found.erasing || found.last_expunge_modseq > found.reclaimed_modseq || has_log) {
           LookAgain(mailbox, absl::InfinitePast());
         }
         absl::StatusOr<engine::ScanPage> ids =
@@ -199,7 +202,17 @@ Task<absl::StatusOr<absl::Time>> Reclaimer::ReclaimMailbox(MailboxId mailbox,
       co_return absl::InfiniteFuture();
     }
     if (!more.ok()) co_return more.status();
-    if (!*more) co_return due;
+    if (!*more) break;
+  }
+  absl::Time log_due = absl::InfiniteFuture();
+  while (!stopping()) {
+    absl::StatusOr<bool> more =
+        co_await TrimChangeLog(engine_, *found, log_retention_, clock_->Now(), &log_due);
+    if (ReasonOf(more.status()) == v1::ERROR_REASON_NO_SUCH_MAILBOX) {
+      co_return absl::InfiniteFuture();
+    }
+    if (!more.ok()) co_return more.status();
+    if (!*more) co_return std::min(due, log_due);
   }
   co_return absl::InfinitePast();
 }

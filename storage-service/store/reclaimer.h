@@ -1,6 +1,6 @@
 // Gives back what nobody needs any more: bodies of messages that were expunged
-// long enough ago and are in no session's list, orphans that a crash has left,
-// mailboxes whose erasure was cut short, old delivery ids.
+// long enough ago and are in no session's list, old entries of change logs, orphans
+// that a crash has left, mailboxes whose erasure was cut short, old delivery ids.
 //
 // It works on the mailboxes it is told of; the first pass also walks through all
 // of them, for what the opening before has left.
@@ -19,6 +19,7 @@
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/async_mutex.h"
+#include "storage-service/store/change_log.h"
 #include "storage-service/store/delivery_ids.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
@@ -54,7 +55,8 @@ class Reclaimer {
  private:
   Task<absl::StatusOr<uint64_t>> Pass();
   Task<absl::Status> WalkThroughMailboxes();
-  // When to look into the mailbox again; InfiniteFuture: nothing is left.
+  // Bodies first, then the change log, in which they leave an entry each. When to look
+  // into the mailbox again; InfiniteFuture: nothing is left.
   Task<absl::StatusOr<absl::Time>> ReclaimMailbox(MailboxId mailbox, uint64_t* erased);
   // True: call again; false: nothing more can go before `due`.
   Task<absl::StatusOr<bool>> ReclaimBatch(std::shared_ptr<Mailbox> mailbox, uint64_t* erased,
@@ -72,6 +74,7 @@ class Reclaimer {
   DeliveryIds* const ids_;
   const Clock* const clock_;
   const absl::Duration expunged_grace_;
+  const LogRetention log_retention_;
 
   AsyncMutex turn_;
   // Only the pass under way's.

@@ -63,6 +63,10 @@ struct StoreOptions {
   absl::Duration delivery_id_window = absl::Hours(24 * 7);
   absl::Duration expunged_grace = absl::Hours(24 * 7);
 
+  // How long, and of how many, a mailbox tells that they have vanished.
+  absl::Duration change_log_age = absl::Hours(24 * 30);
+  uint64_t change_log_entries = 50'000;
+
   // What POP3 does with mail where neither account nor domain says otherwise, and
   // how often a mailbox is looked through for messages that a policy expires.
   Pop3Policy pop3_policy = DefaultPop3Policy();

@@ -58,11 +58,21 @@ struct RowPage {
   uint64_t highest_modseq = 0;   // durable before the rows were read
 };
 
-// What happened to a mailbox after some MODSEQ.
+// A place in a mailbox's change log: behind everything up to this MODSEQ, or, with a
+// UID, behind that message's entry under it.
+struct ChangePlace {
+  uint64_t modseq = 0;
+  uint32_t uid = 0;
+};
+
+// A page of what happened to a mailbox after some place.
 struct Changes {
   std::vector<MessageRow> changed;  // new and changed messages, by UID
   std::vector<uint32_t> vanished;   // ascending
-  uint64_t highest_modseq = 1;      // ask from here the next time
+  uint32_t uidvalidity = 0;
+  uint64_t highest_modseq = 1;  // the mailbox's when the page was read
+  bool end = false;             // nothing follows
+  ChangePlace next;             // where the next page, or question, begins
 };
 
 struct AccountInfo {

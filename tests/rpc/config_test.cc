@@ -40,6 +40,7 @@ data_dir: /srv/mail
 max_message_octets: 10MiB
 delivery_id_window: 1d
 expunged_grace: 2h
+change_log: {age: 40d, entries: 7}
 reclaim_interval: 3s
 drain_time: 4s
 sessions: {lease_grace: 4s, unary_lease: 7s, auth_token_lifetime: 8s}
@@ -67,6 +68,8 @@ engine:
   EXPECT_EQ(store.max_message_octets, 10u << 20);
   EXPECT_EQ(store.delivery_id_window, absl::Hours(24));
   EXPECT_EQ(store.expunged_grace, absl::Hours(2));
+  EXPECT_EQ(store.change_log_age, absl::Hours(24 * 40));
+  EXPECT_EQ(store.change_log_entries, 7u);
   EXPECT_EQ(store.reclaim_interval, absl::Seconds(3));
   EXPECT_EQ(store.lease_grace, absl::Seconds(4));
   EXPECT_EQ(store.unary_lease, absl::Seconds(7));

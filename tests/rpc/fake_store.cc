@@ -276,10 +276,11 @@ Task<absl::StatusOr<store::RowPage>> FakeMailboxes::QueryMessages(std::string /*
   return Now<absl::StatusOr<store::RowPage>>(Unexpected("ListMessages"));
 }
 
-Task<absl::StatusOr<store::Changes>> FakeMailboxes::ChangesSince(std::string /*address*/,
-                                                                 std::string /*mailbox*/,
-                                                                 uint64_t /*since_modseq*/) {
-  return Now<absl::StatusOr<store::Changes>>(Unexpected("ChangesSince"));
+Task<absl::StatusOr<store::Changes>> FakeMailboxes::ListChanges(std::string /*address*/,
+                                                                std::string /*mailbox*/,
+                                                                store::ChangePlace /*after*/,
+                                                                uint32_t /*limit*/) {
+  return Now<absl::StatusOr<store::Changes>>(Unexpected("ListChanges"));
 }
 
 Task<absl::StatusOr<store::ExpungedPage>> FakeMailboxes::ListExpunged(std::string /*address*/,

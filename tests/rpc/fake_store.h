@@ -217,8 +217,9 @@ struct FakeMailboxes final : store::Mailboxes {
                                                  std::string mailbox) override;
   Task<absl::StatusOr<store::RowPage>> QueryMessages(std::string address, std::string mailbox,
                                                      store::RowQuery query) override;
-  Task<absl::StatusOr<store::Changes>> ChangesSince(std::string address, std::string mailbox,
-                                                    uint64_t since_modseq) override;
+  Task<absl::StatusOr<store::Changes>> ListChanges(std::string address, std::string mailbox,
+                                                   store::ChangePlace after,
+                                                   uint32_t limit) override;
   Task<absl::StatusOr<store::ExpungedPage>> ListExpunged(std::string address,
                                                          std::string mailbox,
                                                          uint64_t after_modseq,

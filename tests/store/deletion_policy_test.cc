@@ -80,7 +80,7 @@ TEST_F(DeletionPolicyTest, HidingIsAChangeWithAHigherModseq) {
   const uint64_t before = Status("anna").highest_modseq;
   Delete("anna", {{1, 1}});
   absl::StatusOr<Changes> changes =
-      SyncWait(store().mailboxes().ChangesSince("anna", "INBOX", before));
+      SyncWait(store().mailboxes().ListChanges("anna", "INBOX", {before, 0}, 0));
   ASSERT_THAT(changes.status(), IsOk());
   ASSERT_EQ(changes->changed.size(), 1u);
   EXPECT_EQ(changes->changed[0].uid, 1u);
@@ -380,7 +380,7 @@ TEST_F(UndeletePolicyTest, WhatWasHiddenIsShownAgainWithItsUidl) {
   EXPECT_EQ(after[2].hidden, absl::InfinitePast());
   EXPECT_GT(after[2].modseq, modseq);
   EXPECT_EQ(after[2].internal_date, before[1].internal_date);
-  const auto changes = SyncWait(store().mailboxes().ChangesSince("anna", "INBOX", modseq));
+  const auto changes = SyncWait(store().mailboxes().ListChanges("anna", "INBOX", {modseq, 0}, 0));
   EXPECT_THAT(changes->vanished, ElementsAre(2u));
   EXPECT_EQ(changes->changed.size(), 1u);
   EXPECT_EQ(Status("anna").octets, 12u);

@@ -196,12 +196,12 @@ TEST_F(UndeleteTest, AFollowerOfChangesSeesTheOldUidVanishAndTheNewOneCome) {
   Delete("anna", {{1, 1}});
   const uint64_t between = Status("anna").highest_modseq;
   Undelete({1}).IgnoreError();
-  auto changes = SyncWait(store().mailboxes().ChangesSince("anna", "", before));
+  auto changes = SyncWait(store().mailboxes().ListChanges("anna", "", {before, 0}, 0));
   ASSERT_THAT(changes.status(), IsOk());
   EXPECT_THAT(changes->vanished, ElementsAre(1));
   ASSERT_EQ(changes->changed.size(), 1u);
   EXPECT_EQ(changes->changed[0].uid, 3u);
-  changes = SyncWait(store().mailboxes().ChangesSince("anna", "", between));
+  changes = SyncWait(store().mailboxes().ListChanges("anna", "", {between, 0}, 0));
   EXPECT_THAT(changes->vanished, IsEmpty());
   EXPECT_EQ(changes->changed.size(), 1u);
 }
