@@ -14,19 +14,6 @@
 #include "storage-service/store/store_failure.h"
 
 namespace restante::store {
-namespace {
-
-constexpr size_t kChunk = engine::Engine::kChunkOctets;
-
-}  // namespace
-
-absl::Status TooLarge(uint64_t limit_octets) {
-  absl::Status status =
-      MakeError(v1::ERROR_REASON_TOO_LARGE,
-                absl::StrCat("the message is too large; at most ", limit_octets, " octets"));
-  SetErrorMetadata(status, "limit_octets", absl::StrCat(limit_octets));
-  return status;
-}
 
 absl::Status OverQuota(const AccountEntry& account) {
   return MakeError(v1::ERROR_REASON_OVER_QUOTA,
@@ -39,77 +26,24 @@ IncomingMessage::IncomingMessage(DeliveryTools tools, Envelope envelope,
     : tools_(std::move(tools)),
       envelope_(std::move(envelope)),
       addressees_(std::move(addressees)),
-      guid_(Guid::Random()),
       arrived_(tools_.clock->Now()),
-      hold_(&tools_.mailboxes->bodies(), guid_),
       nobody_(std::none_of(addressees_.begin(), addressees_.end(),
-                           [](const Addressee& a) { return a.status.ok(); })) {
-  if (envelope_.smtputf8) surrogate_.emplace();
-}
+                           [](const Addressee& a) { return a.status.ok(); })),
+      body_(tools_.engine, &tools_.mailboxes->bodies(), tools_.pending,
+            tools_.max_message_octets, envelope_.smtputf8) {}
 
 IncomingMessage::~IncomingMessage() {
   if (!finished_) SettleBody();
 }
 
 Task<absl::Status> IncomingMessage::Append(std::string data) {
-  absl::string_view rest = data;
-  if (nobody_) rest = {};
-  while (failure_.ok() && !rest.empty()) {
-    const absl::string_view slice = rest.substr(0, kChunk);
-    rest.remove_prefix(slice.size());
-    Normalise(slice);
-    if (normaliser_.octets() > tools_.max_message_octets) {
-      failure_ = TooLarge(tools_.max_message_octets);
-      break;
-    }
-    // What may be the last chunk stays here: it goes out with the rows.
-    while (failure_.ok() && buffer_.size() > kChunk) {
-      absl::Status flushed = co_await FlushChunk();
-      failure_ = WithReason(flushed);
-    }
-  }
-  if (!failure_.ok()) buffer_ = {};
+  if (nobody_) co_return failure_;
+  failure_ = co_await body_.Append(std::move(data));
   co_return failure_;
 }
 
-Task<absl::Status> IncomingMessage::FlushChunk() {
-  if (!listed_) {
-    absl::Status listed = co_await tools_.pending->Add(guid_);
-    if (!listed.ok()) co_return listed;
-    listed_ = true;
-  }
-  std::string chunk = buffer_.substr(0, kChunk);
-  buffer_.erase(0, kChunk);
-  absl::Status put = co_await Await<absl::Status>([&](Done<absl::Status> done) {
-    tools_.engine->PutChunk(guid_, chunks_++, std::move(chunk), std::move(done));
-  });
-  co_return put;
-}
-
-void IncomingMessage::Normalise(absl::string_view data) {
-  const size_t before = buffer_.size();
-  normaliser_.Feed(data, buffer_);
-  if (surrogate_) surrogate_->Feed(absl::string_view(buffer_).substr(before));
-}
-
-void IncomingMessage::AppendSurrogate() {
-  const size_t before = buffer_.size();
-  normaliser_.Finish(buffer_);
-  if (!surrogate_) return;
-  surrogate_->Feed(absl::string_view(buffer_).substr(before));
-  surrogate_->Finish();
-  buffer_ += surrogate_->header();
-}
-
 Task<std::vector<RecipientResult>> IncomingMessage::Finish() {
-  AppendSurrogate();
-  if (failure_.ok() && normaliser_.octets() > tools_.max_message_octets) {
-    failure_ = TooLarge(tools_.max_message_octets);
-  }
-  while (failure_.ok() && buffer_.size() > kChunk) {
-    absl::Status flushed = co_await FlushChunk();
-    failure_ = WithReason(flushed);
-  }
+  if (failure_.ok()) failure_ = co_await body_.End();
   if (failure_.ok() && !nobody_) {
     // All that has to be read comes first: what follows is submitted in one go.
     co_await FindMailboxes();
@@ -214,7 +148,7 @@ Task<void> IncomingMessage::WriteRows() {
   }
   if (to_write.empty()) co_return;
 
-  absl::Status put = PutLastChunk();
+  absl::Status put = body_.PutLastChunk();
   if (!put.ok()) {
     for (Copy* copy : to_write) copy->result.status = WithReason(put);
     co_return;
@@ -229,29 +163,11 @@ Task<void> IncomingMessage::WriteRows() {
   }
 }
 
-absl::Status IncomingMessage::PutLastChunk() {
-  if (buffer_.empty()) return absl::OkStatus();
-  struct Answer {
-    absl::Mutex mutex;
-    absl::Status status ABSL_GUARDED_BY(mutex);
-  };
-  // Not waited for: the commits behind it make it durable, or fail. A chunk that
-  // the engine refuses, it refuses at once.
-  auto answer = std::make_shared<Answer>();
-  tools_.engine->PutChunk(guid_, chunks_++, std::exchange(buffer_, {}),
-                          [answer](absl::Status status) {
-                            absl::MutexLock lock(&answer->mutex);
-                            answer->status = std::move(status);
-                          });
-  absl::MutexLock lock(&answer->mutex);
-  return answer->status;
-}
-
 absl::Status IncomingMessage::CheckQuota(const Copy& copy) const {
   const Addressee& addressee = addressees_[copy.recipient];
   if (addressee.usage == nullptr) return absl::OkStatus();
   const uint64_t quota = addressee.account->quota_octets;
-  if (addressee.usage->total() + normaliser_.octets() <= quota) return absl::OkStatus();
+  if (addressee.usage->total() + body_.octets() <= quota) return absl::OkStatus();
   return OverQuota(*addressee.account);
 }
 
@@ -259,7 +175,7 @@ absl::Status IncomingMessage::ClaimQuota(const Copy& copy, const Head& head) con
   const Addressee& addressee = addressees_[copy.recipient];
   if (addressee.usage == nullptr ||
       addressee.usage->SetWithin(addressee.account->quota_octets, copy.mailbox->id(),
-                                 head.octets + normaliser_.octets())) {
+                                 head.octets + body_.octets())) {
     return absl::OkStatus();
   }
   return OverQuota(*addressee.account);
@@ -267,19 +183,12 @@ absl::Status IncomingMessage::ClaimQuota(const Copy& copy, const Head& head) con
 
 Task<CommitResult> IncomingMessage::WriteRow(Copy* copy) {
   std::shared_ptr<Mailbox> mailbox = copy->mailbox;
-  StoredRow row;
-  row.guid = row.body = guid_;
+  StoredRow row = body_.Row();
   row.own_uidl = copy->own_uidl;
-  row.octets = normaliser_.octets();
-  row.header_octets = normaliser_.header_octets();
-  if (surrogate_ && surrogate_->needed()) {
-    row.downgraded_octets = surrogate_->header().size() + row.octets - row.header_octets;
-  }
   row.internal_date = envelope_.properties.internal_date.value_or(arrived_);
   // They were looked at when the delivery began.
   static_cast<void>(SetFlags(envelope_.properties.flags, row));
   row.save_date = tools_.clock->Now();
-  row.has_dot_line = normaliser_.has_dot_line();
   const absl::Time saved = row.save_date;
 
   // Named, because g++ 12 copies the octets of a temporary closure in a co_await
@@ -300,13 +209,13 @@ Task<CommitResult> IncomingMessage::WriteRow(Copy* copy) {
     change.references.emplace_back(row.body, uid);
     change.added.push_back(ListedRow::Of(uid, row));
     UidlIndex::Record(row, uid, change);
-    copy->result = {absl::OkStatus(), copy->mailbox->id(), head.uidvalidity, uid, guid_,
-                    row.Uidl(),       copy->uidl_replaced};
+    copy->result = {absl::OkStatus(), copy->mailbox->id(), head.uidvalidity,   uid,
+                    body_.guid(),     row.Uidl(),          copy->uidl_replaced};
     if (!copy->id_key.empty()) {
-      DeliveryIds::Record(
-          copy->id_key,
-          {uid, guid_, head.uidvalidity, row.save_date, row.own_uidl, copy->uidl_replaced},
-          change);
+      DeliveryIds::Record(copy->id_key,
+                          {uid, body_.guid(), head.uidvalidity, row.save_date, row.own_uidl,
+                           copy->uidl_replaced},
+                          change);
     }
     return absl::OkStatus();
   };
@@ -321,27 +230,26 @@ void IncomingMessage::SettleBody() {
   bool written = false;
   bool unknown = false;
   for (Copy& copy : copies_) {
-    if (copy.result.uid != 0 && copy.result.guid == guid_) {
+    if (copy.result.uid != 0 && copy.result.guid == body_.guid()) {
       written |= copy.result.status.ok();
       unknown |= copy.outcome_unknown;
     }
   }
   if (unknown) {
-    tools_.pending->Doubt(guid_);
+    body_.InDoubt();
     return;
   }
-  if (!written && (chunks_ > 0 || !copies_.empty())) {
-    tools_.engine->EraseBody(guid_, [](absl::Status) {});
+  if (!written) {
+    body_.NotWritten(!copies_.empty());
+    return;
   }
-  if (written) {
-    // References of the copies that failed.
-    for (Copy& copy : copies_) {
-      if (copy.result.status.ok() || copy.result.uid == 0) continue;
-      tools_.engine->RemoveReference(guid_, {copy.mailbox->id(), copy.result.uid},
-                                     [](absl::Status) {});
-    }
+  // References of the copies that failed.
+  for (Copy& copy : copies_) {
+    if (copy.result.status.ok() || copy.result.uid == 0) continue;
+    tools_.engine->RemoveReference(body_.guid(), {copy.mailbox->id(), copy.result.uid},
+                                   [](absl::Status) {});
   }
-  if (listed_) tools_.pending->Remove(guid_);
+  body_.Written();
 }
 
 std::vector<RecipientResult> IncomingMessage::Results() {

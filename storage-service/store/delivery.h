@@ -1,28 +1,23 @@
-// A message on its way in: normalised, cut into the engine's chunks and measured
-// while it arrives, then written as a row into each recipient's INBOX.
-//
-// A body that fits into one chunk is sent to the engine together with all its
-// rows, so that the whole delivery is one batch. A larger one is on the list of
-// pending bodies from before its first chunk until its fate is decided.
+// A message on its way in: its body is taken while it arrives (incoming_body.h), then
+// it is written as a row into each recipient's INBOX. A body that fits into one chunk
+// is sent to the engine together with all its rows, so that the whole delivery is one
+// batch.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
-#include "storage-service/store/bodies.h"
 #include "storage-service/store/deliveries.h"
 #include "storage-service/store/delivery_ids.h"
 #include "storage-service/store/directory.h"
-#include "storage-service/store/header_downgrade.h"
+#include "storage-service/store/incoming_body.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
-#include "storage-service/store/normaliser.h"
 #include "storage-service/store/pending_bodies.h"
 #include "storage-service/store/store.h"
 #include "storage-service/store/uidl_index.h"
@@ -49,8 +44,7 @@ struct Addressee {
   std::shared_ptr<AccountUsage> usage;  // of an account that has a quota
 };
 
-// The reason why a message may not be larger than it is.
-absl::Status TooLarge(uint64_t limit_octets);
+// The reason why a message isn't taken.
 absl::Status OverQuota(const AccountEntry& account);
 
 class IncomingMessage : public Delivery {
@@ -79,14 +73,10 @@ class IncomingMessage : public Delivery {
     bool outcome_unknown = false;
   };
 
-  void Normalise(absl::string_view data);
-  void AppendSurrogate();
-  Task<absl::Status> FlushChunk();
   Task<void> FindMailboxes();
   Task<void> FindEarlierDeliveries();
   Task<void> ChooseUidls();
   Task<void> WriteRows();
-  absl::Status PutLastChunk();
   absl::Status CheckQuota(const Copy& copy) const;
   // For the plan of the commit.
   absl::Status ClaimQuota(const Copy& copy, const Head& head) const;
@@ -97,19 +87,12 @@ class IncomingMessage : public Delivery {
   const DeliveryTools tools_;
   const Envelope envelope_;
   std::vector<Addressee> addressees_;
-  const Guid guid_;
   const absl::Time arrived_;
-  const Bodies::Hold hold_;
   // Nobody to deliver to: the octets are taken and dropped, each recipient has an
   // answer already.
   const bool nobody_;
 
-  Normaliser normaliser_;
-  // Only for what came by SMTPUTF8; its header follows the message in the body.
-  std::optional<HeaderDowngrade> surrogate_;
-  std::string buffer_;  // normalised, not yet sent to the engine
-  uint32_t chunks_ = 0;
-  bool listed_ = false;  // among the pending bodies
+  IncomingBody body_;
   absl::Status failure_;
   bool finished_ = false;
   std::vector<Copy> copies_;

@@ -28,17 +28,21 @@ absl::Status CheckEnvelope(const Envelope& envelope) {
                      absl::StrCat("envelope.delivery_id has ", envelope.delivery_id.size(),
                                   " octets; at most ", kMostIdOctets));
   }
-  const std::optional<absl::Time>& date = envelope.properties.internal_date;
-  if (date && (*date < absl::FromUnixSeconds(kFirstSecond) ||
-               *date >= absl::FromUnixSeconds(kEndSecond))) {
-    return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
-                     "envelope.properties.internal_date isn't within the years 1 to 9999");
-  }
-  StoredRow scratch;
-  return SetFlags(envelope.properties.flags, scratch);
+  return CheckProperties(envelope.properties);
 }
 
 }  // namespace
+
+absl::Status CheckProperties(const MessageProperties& properties) {
+  const std::optional<absl::Time>& date = properties.internal_date;
+  if (date && (*date < absl::FromUnixSeconds(kFirstSecond) ||
+               *date >= absl::FromUnixSeconds(kEndSecond))) {
+    return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                     "properties.internal_date isn't within the years 1 to 9999");
+  }
+  StoredRow scratch;
+  return SetFlags(properties.flags, scratch);
+}
 
 Task<Addressee> Ingest::LookUp(std::string recipient, uint64_t declared_octets) {
   absl::StatusOr<Directory::Entry> account =

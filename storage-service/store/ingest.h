@@ -14,6 +14,9 @@
 
 namespace restante::store {
 
+// What an import or an append wants to keep. INVALID_REQUEST names the field.
+absl::Status CheckProperties(const MessageProperties& properties);
+
 class Ingest : public Deliveries {
  public:
   Ingest(DeliveryTools tools, Directory* directory)
