@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -130,19 +131,24 @@ Task<absl::StatusOr<uint64_t>> DeleteFromSession(DeletionTools tools,
       co_await LowestWithout(tools.engine, mailbox->id(), head, RunsOf(changes.uids()), hides);
   if (!low.ok()) co_return low.status();
 
-  uint64_t move = head.moves;
+  std::optional<MoveCopies> moved;
   if (moves) {
-    absl::StatusOr<uint64_t> copied = co_await CopyToMove(
-        tools, mailbox, facts.account, facts.move_to, std::move(moving), now);
+    absl::StatusOr<MailboxId> target =
+        co_await tools.directory->FindOrMakeMailbox(facts.account, facts.move_to);
+    if (!target.ok()) co_return target.status();
+    absl::StatusOr<std::shared_ptr<Mailbox>> to = co_await tools.mailboxes->Find(*target);
+    if (!to.ok()) co_return to.status();
+    absl::StatusOr<MoveCopies> copied =
+        co_await CopyToMove(tools, mailbox, *std::move(to), std::move(moving), now);
     if (!copied.ok()) co_return copied.status();
-    move = *copied;
+    moved = *std::move(copied);
   }
 
   Mailbox::Plan plan = [changes = std::move(changes), low = *low, fencing = facts.fencing,
-                        deleted, move](Head& next, Change& change) mutable -> absl::Status {
+                        deleted, moved = std::move(moved)](Head& next, Change& change) mutable -> absl::Status {
     changes.Apply(next, change);
     low.RaiseIn(next);
-    next.moves = move;
+    if (moved) moved->RecordIn(change);
     next.last_commit_fencing = fencing;
     next.last_commit_deleted = deleted;
     return absl::OkStatus();

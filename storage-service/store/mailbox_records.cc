@@ -271,6 +271,10 @@ std::string MoveKey(const MailboxId& from) {
   return absl::StrCat(absl::string_view(&kMovePrefix, 1), from.AsOctets());
 }
 
+std::string FinishedMoveKey(const MailboxId& to) {
+  return absl::StrCat(absl::string_view(&kFinishedMovePrefix, 1), to.AsOctets());
+}
+
 std::string EndOf(char prefix) { return std::string(1, static_cast<char>(prefix + 1)); }
 
 absl::StatusOr<uint32_t> ParseRowKey(absl::string_view key) {
@@ -325,6 +329,7 @@ std::string Encode(const Head& head) {
   record.set_tombstone_count(head.tombstone_count);
   record.set_counted(head.counted);
   record.set_recent_from_uid(head.recent_from_uid);
+  record.set_deleting(head.deleting);
   return record.SerializeAsString();
 }
 
@@ -384,6 +389,7 @@ absl::StatusOr<Head> DecodeHead(absl::string_view octets) {
   head.tombstone_count = record.tombstone_count();
   head.counted = record.counted();
   head.recent_from_uid = record.recent_from_uid();
+  head.deleting = record.deleting();
   return head;
 }
 

@@ -54,6 +54,8 @@ struct Head {
   bool counted = false;
   uint32_t recent_from_uid = 0;
 
+  bool deleting = false;
+
   // What POP3 sees.
   uint64_t visible_count() const { return message_count - hidden_count; }
   uint64_t visible_octets() const { return octets - hidden_octets; }
@@ -166,6 +168,7 @@ inline constexpr char kUidlPrefix = 'u';
 inline constexpr char kExpungedUidPrefix = 'o';  // where the row that was is now
 inline constexpr char kRetrievedPrefix = 'e';    // by the time of the first retrieval
 inline constexpr char kMovePrefix = 'v';
+inline constexpr char kFinishedMovePrefix = 'w';
 
 std::string HeadKey();
 std::string RowKey(uint32_t uid);
@@ -186,6 +189,9 @@ std::string DeliveryKey(absl::string_view key);
 std::string DeliveryTimeKey(absl::Time accepted, absl::string_view key);
 std::string RetrievedKey(absl::Time retrieved, uint32_t uid);
 std::string MoveKey(const MailboxId& from);
+// Where the mailbox that messages were moved from has how many moves to there are
+// finished; 8 octets, as of ModseqValue.
+std::string FinishedMoveKey(const MailboxId& to);
 // Greater than all keys with this prefix.
 std::string EndOf(char prefix);
 

@@ -1,15 +1,17 @@
 // Moving messages to another mailbox of the account: they are copied there, durably,
 // before they are expunged here. A crash in between leaves them in both, and is found
 // out with the next move: what that mailbox has from a move that wasn't finished isn't
-// copied again, and the move counts as finished when all of it is gone here.
+// copied again, and the move counts as finished when all of it is gone here. What
+// somebody has expunged there since is copied again. Each pair of mailboxes counts its
+// moves for itself.
 //
-// A copy keeps GUID and dates and shares the body; it gets a UIDL of its own, since
-// the mailbox may get the same message once more.
+// A copy keeps GUID, internal date and flags and shares the body; it gets a UIDL of its
+// own, since the mailbox may get the same message once more.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "absl/time/time.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
+#include "storage-service/store/account_usage.h"
 #include "storage-service/store/directory.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_state.h"
@@ -35,11 +38,39 @@ struct DeletionTools {
 // Ascending by UID.
 using MovingRows = std::vector<std::pair<uint32_t, StoredRow>>;
 
-// Copies rows of `from`, whose changes() the caller holds, into the mailbox `to` of
-// its account, which is made if need be. How many moves are finished then: it belongs
-// into the head of `from` with the commit that expunges the rows.
-Task<absl::StatusOr<uint64_t>> CopyToMove(DeletionTools tools, std::shared_ptr<Mailbox> from,
-                                          AccountId account, std::string to, MovingRows rows,
-                                          absl::Time now);
+// A message's UID, and that of its copy.
+struct CopiedUid {
+  uint32_t uid = 0;
+  uint32_t copy = 0;  // 0: not known, it was made by an older release
+};
+
+struct MoveCopies {
+  std::vector<CopiedUid> copies;  // of all rows, by UID
+  MailboxId to;
+  uint64_t finished = 0;  // moves there
+
+  // For the commit that expunges the rows, after all else that goes into it.
+  void RecordIn(Change& change) const;
+};
+
+// Copies rows of `from`, whose changes() the caller holds, into another mailbox of its
+// account, or the same.
+Task<absl::StatusOr<MoveCopies>> CopyToMove(DeletionTools tools, std::shared_ptr<Mailbox> from,
+                                            std::shared_ptr<Mailbox> to, MovingRows rows,
+                                            absl::Time now);
+
+// A quota that a commit has to keep within; none for accounts without one.
+struct QuotaClaim {
+  Directory::Entry account;
+  std::shared_ptr<AccountUsage> usage;
+};
+
+// Copies rows [begin, end), which stay where they are as long as this takes, in one
+// commit; `also` may add to it, and is told the UID of the first copy, which the others
+// follow. OVER_QUOTA, STORE_FULL.
+Task<absl::Status> CopyRows(MailboxTable* mailboxes, std::shared_ptr<Mailbox> to,
+                            const MovingRows* rows, size_t begin, size_t end, QuotaClaim quota,
+                            std::function<void(uint32_t first, Change& change)> also,
+                            absl::Time now);
 
 }  // namespace restante::store
