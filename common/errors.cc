@@ -95,6 +95,12 @@ constexpr Entry kTable[] = {
     {v1::ERROR_REASON_CHANGES_TRIMMED,
      StatusCode::kOutOfRange,
      {kSysTemp, kTryLater, 451, "4.3.0", kTryLater}},
+    {v1::ERROR_REASON_MAILBOX_EXISTS,
+     StatusCode::kAlreadyExists,
+     {kSysTemp, kTryLater, 451, "4.3.0", kTryLater}},
+    {v1::ERROR_REASON_MAILBOX_HAS_CHILDREN,
+     StatusCode::kFailedPrecondition,
+     {kSysTemp, kTryLater, 451, "4.3.0", kTryLater}},
 };
 
 const Entry& EntryFor(v1::ErrorReason reason) {

@@ -223,6 +223,8 @@ void ToProto(const store::MailboxStatus& status, v1::MailboxStatus* out) {
   out->set_unseen_count(status.unseen_count);
   out->set_deleted_count(status.deleted_count);
   out->set_recent_count(status.recent_count);
+  for (const std::string& use : status.special_use) out->add_special_use(use);
+  out->set_subscribed(status.subscribed);
 }
 
 void ToProto(store::MessageRow row, v1::MessageRow* out) {

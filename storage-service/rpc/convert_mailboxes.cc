@@ -99,4 +99,77 @@ void ToProto(const store::ExpungeAnswer& answer, v1::ExpungeMessagesResponse* ou
   out->set_highest_modseq(answer.highest_modseq);
 }
 
+namespace {
+
+void AddCopies(const store::CopyAnswer& answer,
+               google::protobuf::RepeatedPtrField<v1::CopiedMessage>* out) {
+  for (const store::CopiedMessage& message : answer.messages) {
+    v1::CopiedMessage* added = out->Add();
+    added->set_uid(message.uid);
+    added->set_new_uid(message.new_uid);
+  }
+}
+
+}  // namespace
+
+void ToProto(const store::CopyAnswer& answer, v1::CopyMessagesResponse* out) {
+  out->set_uidvalidity(answer.uidvalidity);
+  AddCopies(answer, out->mutable_messages());
+  out->set_highest_modseq(answer.highest_modseq);
+}
+
+void ToProto(const store::CopyAnswer& answer, v1::MoveMessagesResponse* out) {
+  out->set_uidvalidity(answer.uidvalidity);
+  AddCopies(answer, out->mutable_messages());
+  out->set_next_uid(answer.next_uid);
+  out->set_highest_modseq(answer.highest_modseq);
+}
+
+void ToProto(store::AppendAnswer answer, v1::AppendMessagesResponse* out) {
+  out->set_uidvalidity(answer.uidvalidity);
+  out->set_highest_modseq(answer.highest_modseq);
+  for (store::AppendedMessage& message : answer.messages) {
+    v1::AppendedMessage* added = out->add_messages();
+    added->set_uid(message.uid);
+    added->set_guid(message.guid.ToHex());
+    added->set_uidl(std::move(message.uidl));
+  }
+}
+
+store::MessageProperties FromProto(v1::AppendedProperties properties) {
+  store::MessageProperties out;
+  out.flags = FromProto(std::move(*properties.mutable_flags()));
+  if (properties.has_internal_date()) {
+    out.internal_date = absl::FromUnixSeconds(properties.internal_date().seconds()) +
+                        absl::Nanoseconds(properties.internal_date().nanos());
+  }
+  return out;
+}
+
+store::WatchRequest FromProto(const v1::WatchMailboxesRequest& request) {
+  store::WatchRequest out;
+  out.all = request.all();
+  for (const v1::KnownMailbox& known : request.mailboxes()) {
+    out.mailboxes.push_back({known.mailbox(), known.highest_modseq()});
+  }
+  return out;
+}
+
+void ToProto(const store::WatchNews& news, v1::WatchMailboxesResponse* out) {
+  for (const store::WatchEvent& event : news.events) {
+    v1::MailboxEvent* added = out->add_events();
+    if (event.gone) {
+      added->mutable_status()->set_mailbox_id(event.status.id.ToHex());
+      added->mutable_status()->set_name(event.status.name);
+    } else {
+      ToProto(event.status, added->mutable_status());
+    }
+    added->set_new_mail(event.new_mail);
+    added->set_expunged(event.expunged);
+    added->set_gone(event.gone);
+  }
+  out->set_mailboxes_changed(news.mailboxes_changed);
+  out->set_caught_up(news.caught_up);
+}
+
 }  // namespace restante::rpc

@@ -4,20 +4,26 @@
 #include <utility>
 #include <vector>
 
+#include "storage-service/rpc/append_call.h"
 #include "storage-service/rpc/convert.h"
 #include "storage-service/rpc/convert_mailboxes.h"
+#include "storage-service/rpc/hierarchy_calls.h"
 #include "storage-service/rpc/send_frames.h"
 #include "storage-service/rpc/unary_call.h"
+#include "storage-service/rpc/watch_call.h"
 
 namespace restante::rpc {
 namespace {
 
 Task<absl::Status> ListMailboxesOf(ServiceContext* context, v1::ListMailboxesRequest* request,
                                    v1::ListMailboxesResponse* response) {
-  std::string address = std::move(*request->mutable_address());
-  auto list = co_await context->store.mailboxes().List(std::move(address));
+  auto list = co_await context->store.mailboxes().List(request->address());
   if (!list.ok()) co_return list.status();
+  std::string address = std::move(*request->mutable_address());
+  auto subscriptions = co_await context->store.mailboxes().Subscriptions(std::move(address));
+  if (!subscriptions.ok()) co_return subscriptions.status();
   for (const store::MailboxStatus& status : *list) ToProto(status, response->add_mailboxes());
+  for (std::string& name : *subscriptions) response->add_subscriptions(std::move(name));
   co_return absl::OkStatus();
 }
 
@@ -140,6 +146,34 @@ Task<absl::Status> Expunge(ServiceContext* context, v1::ExpungeMessagesRequest* 
   co_return absl::OkStatus();
 }
 
+Task<absl::Status> CopyAll(ServiceContext* context, v1::CopyMessagesRequest* request,
+                           v1::CopyMessagesResponse* response) {
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  std::string target = std::move(*request->mutable_target());
+  std::vector<store::UidRange> uids = FromProto(request->uids());
+  auto answer = co_await context->store.mailboxes().Copy(std::move(address), std::move(mailbox),
+                                                         std::move(uids), std::move(target));
+  if (!answer.ok()) co_return answer.status();
+  ToProto(*answer, response);
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> MoveAll(ServiceContext* context, v1::MoveMessagesRequest* request,
+                           v1::MoveMessagesResponse* response) {
+  const absl::StatusOr<uint32_t> limit = Limit("limit", request->limit(), 1024, 4096);
+  if (!limit.ok()) co_return limit.status();
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  std::string target = std::move(*request->mutable_target());
+  std::vector<store::UidRange> uids = FromProto(request->uids());
+  auto answer = co_await context->store.mailboxes().Move(
+      std::move(address), std::move(mailbox), std::move(uids), std::move(target), *limit);
+  if (!answer.ok()) co_return answer.status();
+  ToProto(*answer, response);
+  co_return absl::OkStatus();
+}
+
 Task<absl::Status> ClaimRecent(ServiceContext* context, v1::ClaimRecentRequest* request,
                                v1::ClaimRecentResponse* response) {
   std::string address = std::move(*request->mutable_address());
@@ -167,6 +201,15 @@ void MailboxesService::Serve(ServiceContext& context) {
   ServeUnary(context, methods_, &Methods::RequestStoreFlags, "StoreFlags", StoreFlags);
   ServeUnary(context, methods_, &Methods::RequestExpungeMessages, "ExpungeMessages", Expunge);
   ServeUnary(context, methods_, &Methods::RequestClaimRecent, "ClaimRecent", ClaimRecent);
+  ServeUnary(context, methods_, &Methods::RequestCopyMessages, "CopyMessages", CopyAll);
+  ServeUnary(context, methods_, &Methods::RequestMoveMessages, "MoveMessages", MoveAll);
+  ServeUnary(context, methods_, &Methods::RequestCreateMailbox, "CreateMailbox", CreateMailbox);
+  ServeUnary(context, methods_, &Methods::RequestRenameMailbox, "RenameMailbox", RenameMailbox);
+  ServeUnary(context, methods_, &Methods::RequestDeleteMailbox, "DeleteMailbox", DeleteMailbox);
+  ServeUnary(context, methods_, &Methods::RequestSetSpecialUse, "SetSpecialUse", SetSpecialUse);
+  ServeUnary(context, methods_, &Methods::RequestSetSubscribed, "SetSubscribed", SetSubscribed);
+  AppendCall::Serve(context, methods_);
+  WatchCall::Serve(context, methods_);
   ServeStream(context, methods_, &Methods::RequestFetchMessages, "FetchMessages", Fetch);
 }
 

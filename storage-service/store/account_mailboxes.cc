@@ -6,9 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/change_log.h"
-#include "storage-service/store/expunge.h"
-#include "storage-service/store/flags.h"
 #include "storage-service/store/mailbox_counters.h"
+#include "storage-service/store/mailbox_names.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_rows.h"
 #include "storage-service/store/mailbox_state.h"
@@ -16,9 +15,6 @@
 #include "storage-service/store/undelete.h"
 
 namespace restante::store {
-namespace {
-
-// How many rows an answer has: `asked`, where the caller says so.
 absl::StatusOr<uint32_t> RowLimit(uint32_t asked) {
   if (asked > kMostRows) {
     return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
@@ -26,8 +22,6 @@ absl::StatusOr<uint32_t> RowLimit(uint32_t asked) {
   }
   return asked == 0 ? kUsualRows : asked;
 }
-
-}  // namespace
 
 Task<absl::StatusOr<std::shared_ptr<Mailbox>>> FindMailbox(Directory* directory,
                                                            MailboxTable* mailboxes,
@@ -48,10 +42,18 @@ Task<absl::StatusOr<std::vector<MailboxStatus>>> AccountMailboxes::List(std::str
   absl::StatusOr<std::vector<Directory::NamedMailbox>> named =
       co_await directory_->MailboxesOf((*account)->id);
   if (!named.ok()) co_return named.status();
+  absl::StatusOr<std::vector<std::string>> subscriptions =
+      co_await directory_->SubscriptionsOf((*account)->id);
+  if (!subscriptions.ok()) co_return subscriptions.status();
   std::vector<MailboxStatus> statuses;
   for (Directory::NamedMailbox& mailbox : *named) {
+    const bool inbox = mailbox.id == (*account)->inbox;
     absl::StatusOr<MailboxStatus> status = co_await StatusFor(std::move(mailbox));
+    const bool gone = ReasonOf(status.status()) == v1::ERROR_REASON_NO_SUCH_MAILBOX;
+    if (gone && !inbox) continue;  // deleted meanwhile
     if (!status.ok()) co_return status.status();
+    status->subscribed =
+        std::binary_search(subscriptions->begin(), subscriptions->end(), status->name);
     statuses.push_back(*std::move(status));
   }
   co_return statuses;
@@ -65,6 +67,12 @@ Task<absl::StatusOr<MailboxStatus>> AccountMailboxes::Get(std::string address,
       co_await directory_->FindMailbox(*account, std::move(mailbox));
   if (!named.ok()) co_return named.status();
   absl::StatusOr<MailboxStatus> status = co_await StatusFor(*std::move(named));
+  if (!status.ok()) co_return status.status();
+  absl::StatusOr<std::vector<std::string>> subscriptions =
+      co_await directory_->SubscriptionsOf((*account)->id);
+  if (!subscriptions.ok()) co_return subscriptions.status();
+  status->subscribed =
+      std::binary_search(subscriptions->begin(), subscriptions->end(), status->name);
   co_return status;
 }
 
@@ -75,6 +83,7 @@ Task<absl::StatusOr<MailboxStatus>> AccountMailboxes::StatusFor(Directory::Named
   if (!counted.ok()) co_return counted;
   MailboxStatus status = StatusOf(named.id, (*mailbox)->durable());
   status.name = std::move(named.name);
+  status.special_use = SpecialUseNames(named.special_use);
   co_return status;
 }
 
@@ -166,66 +175,6 @@ Task<absl::StatusOr<std::vector<UndeletedMessage>>> AccountMailboxes::Undelete(
       engine_, &mailboxes_->bodies(), *std::move(account), std::move(usage), *std::move(found),
       std::move(uids), now, now - grace_);
   co_return undeleted;
-}
-
-Task<absl::StatusOr<FlagsAnswer>> AccountMailboxes::StoreFlags(std::string address,
-                                                               std::string mailbox,
-                                                               std::vector<UidRange> uids,
-                                                               FlagChange change,
-                                                               uint32_t limit) {
-  const absl::StatusOr<uint32_t> most = RowLimit(limit);
-  if (!most.ok()) co_return most.status();
-  absl::StatusOr<std::shared_ptr<Mailbox>> found =
-      co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
-  if (!found.ok()) co_return found.status();
-  absl::StatusOr<FlagsAnswer> answer = co_await ChangeFlags(
-      engine_, *std::move(found), std::move(uids), std::move(change), *most);
-  co_return answer;
-}
-
-Task<absl::StatusOr<ExpungeAnswer>> AccountMailboxes::Expunge(std::string address,
-                                                              std::string mailbox,
-                                                              std::vector<UidRange> uids,
-                                                              bool only_deleted,
-                                                              uint32_t limit) {
-  const absl::StatusOr<uint32_t> most = RowLimit(limit);
-  if (!most.ok()) co_return most.status();
-  absl::StatusOr<std::shared_ptr<Mailbox>> found =
-      co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
-  if (!found.ok()) co_return found.status();
-  absl::StatusOr<ExpungeAnswer> answer = co_await ExpungeRows(
-      engine_, *found, std::move(uids), only_deleted, *most, clock_->Now());
-  // After a failure the rows may be expunged all the same.
-  if (!answer.ok() || !answer->uids.empty()) expunged_((*found)->id());
-  co_return answer;
-}
-
-Task<absl::StatusOr<RecentMessages>> AccountMailboxes::ClaimRecent(std::string address,
-                                                                   std::string mailbox) {
-  absl::StatusOr<std::shared_ptr<Mailbox>> found =
-      co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
-  if (!found.ok()) co_return found.status();
-  absl::Status counted = co_await EnsureCounted(engine_, *found);
-  if (!counted.ok()) co_return counted;
-  RecentMessages recent;
-  const auto claim = [&recent](Head& head) {
-    recent = {std::max(head.recent_from_uid, 1u), head.uid_next};
-    head.recent_from_uid = head.uid_next;
-    head.recent_count = 0;
-  };
-  // A mailbox without news is opened without a commit.
-  Head head = (*found)->durable();
-  if (head.recent_from_uid == head.uid_next) {
-    claim(head);
-    co_return recent;
-  }
-  Mailbox::Plan plan = [&claim](Head& next, Change&) {
-    claim(next);
-    return absl::OkStatus();
-  };
-  CommitResult result = co_await (*found)->Commit(std::move(plan));
-  if (!result.status.ok()) co_return result.status;
-  co_return recent;
 }
 
 }  // namespace restante::store

@@ -16,6 +16,9 @@ namespace {
 constexpr char kRecordKey[] = "a";
 constexpr char kMailboxes[] = "m/";
 constexpr char kMailboxesEnd[] = "m0";  // '0' follows '/'
+constexpr char kSubscriptions[] = "s/";
+constexpr char kSubscriptionsEnd[] = "s0";
+constexpr size_t kMostSubscriptions = 10'000;
 
 engine::ShardId AccountShard(const AccountId& account) {
   return {engine::ShardId::Kind::kAccount, account};
@@ -27,11 +30,20 @@ absl::StatusOr<AccountRecords::NamedMailbox> DecodeMailbox(const AccountId& acco
   format::MailboxEntry entry;
   if (entry.ParseFromString(value)) {
     if (const auto id = MailboxId::FromOctets(entry.mailbox_id())) {
-      return AccountRecords::NamedMailbox{std::string(name), *id, entry.uidvalidity()};
+      return AccountRecords::NamedMailbox{std::string(name), *id, entry.uidvalidity(),
+                                          entry.special_use()};
     }
   }
   return CorruptRecord(
       absl::StrCat("the entry of mailbox '", name, "' of account ", account.ToHex()));
+}
+
+std::string EncodeMailbox(const AccountRecords::NamedMailbox& mailbox) {
+  format::MailboxEntry entry;
+  entry.set_mailbox_id(std::string(mailbox.id.AsOctets()));
+  entry.set_uidvalidity(mailbox.uidvalidity);
+  entry.set_special_use(mailbox.special_use);
+  return entry.SerializeAsString();
 }
 
 }  // namespace
@@ -124,9 +136,6 @@ Task<absl::StatusOr<std::optional<AccountRecords::NamedMailbox>>> AccountRecords
 }
 
 Task<absl::Status> AccountRecords::AddMailbox(AccountId account, NamedMailbox mailbox) {
-  format::MailboxEntry entry;
-  entry.set_mailbox_id(std::string(mailbox.id.AsOctets()));
-  entry.set_uidvalidity(mailbox.uidvalidity);
   for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
     const auto version = co_await ShardVersion(engine_, AccountShard(account));
     if (!version.ok()) co_return version.status();
@@ -142,8 +151,7 @@ Task<absl::Status> AccountRecords::AddMailbox(AccountId account, NamedMailbox ma
     record->set_next_uidvalidity(mailbox.uidvalidity + 1);
     engine::CommitRequest request{AccountShard(account), *version};
     request.puts.emplace_back(kRecordKey, record->SerializeAsString());
-    request.puts.emplace_back(absl::StrCat(kMailboxes, mailbox.name),
-                              entry.SerializeAsString());
+    request.puts.emplace_back(absl::StrCat(kMailboxes, mailbox.name), EncodeMailbox(mailbox));
     const auto committed = co_await CommitShard(engine_, std::move(request));
     if (!absl::IsAborted(committed.status())) co_return committed.status();
   }
@@ -198,6 +206,80 @@ Task<absl::StatusOr<std::vector<AccountRecords::NamedMailbox>>> AccountRecords::
     if (page->next.empty()) co_return mailboxes;
     request.begin = page->next;
   }
+}
+
+Task<absl::Status> AccountRecords::EditMailboxes(AccountId account, Edit edit) {
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    const auto version = co_await ShardVersion(engine_, AccountShard(account));
+    if (!version.ok()) co_return version.status();
+    const auto there = co_await Mailboxes(account);
+    if (!there.ok()) co_return there.status();
+    std::map<std::string, std::string> before;
+    std::map<std::string, NamedMailbox> mailboxes;
+    for (const NamedMailbox& mailbox : *there) {
+      before.emplace(mailbox.name, EncodeMailbox(mailbox));
+      mailboxes.emplace(mailbox.name, mailbox);
+    }
+    absl::Status edited = edit(mailboxes);
+    if (!edited.ok()) co_return edited;
+    engine::CommitRequest request{AccountShard(account), *version};
+    for (const auto& [name, mailbox] : mailboxes) {
+      std::string value = EncodeMailbox(mailbox);
+      const auto known = before.find(name);
+      if (known != before.end() && known->second == value) continue;
+      request.puts.emplace_back(absl::StrCat(kMailboxes, name), std::move(value));
+    }
+    for (const auto& [name, value] : before) {
+      if (!mailboxes.contains(name)) request.deletes.push_back(absl::StrCat(kMailboxes, name));
+    }
+    if (request.puts.empty() && request.deletes.empty()) co_return absl::OkStatus();
+    const auto committed = co_await CommitShard(engine_, std::move(request));
+    if (!absl::IsAborted(committed.status())) co_return committed.status();
+  }
+  co_return TooMuchContention();
+}
+
+Task<absl::StatusOr<std::vector<std::string>>> AccountRecords::Subscriptions(
+    AccountId account) {
+  std::vector<std::string> names;
+  engine::ScanRequest request;
+  request.shard = AccountShard(account);
+  request.begin = kSubscriptions;
+  request.end = kSubscriptionsEnd;
+  for (;;) {
+    const auto page = co_await ScanKeys(engine_, request);
+    if (!page.ok()) co_return page.status();
+    for (const auto& [key, value] : page->entries) {
+      names.push_back(key.substr(sizeof(kSubscriptions) - 1));
+    }
+    if (page->next.empty()) co_return names;
+    request.begin = page->next;
+  }
+}
+
+Task<absl::Status> AccountRecords::SetSubscribed(AccountId account, std::string name,
+                                                 bool subscribed) {
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    const auto version = co_await ShardVersion(engine_, AccountShard(account));
+    if (!version.ok()) co_return version.status();
+    const auto names = co_await Subscriptions(account);
+    if (!names.ok()) co_return names.status();
+    const bool there = std::find(names->begin(), names->end(), name) != names->end();
+    if (there == subscribed) co_return absl::OkStatus();
+    engine::CommitRequest request{AccountShard(account), *version};
+    if (!subscribed) {
+      request.deletes.push_back(absl::StrCat(kSubscriptions, name));
+    } else if (names->size() < kMostSubscriptions) {
+      request.puts.emplace_back(absl::StrCat(kSubscriptions, name), std::string());
+    } else {
+      co_return MakeError(
+          v1::ERROR_REASON_INVALID_REQUEST,
+          absl::StrCat("an account has at most ", kMostSubscriptions, " subscriptions"));
+    }
+    const auto committed = co_await CommitShard(engine_, std::move(request));
+    if (!absl::IsAborted(committed.status())) co_return committed.status();
+  }
+  co_return TooMuchContention();
 }
 
 Task<absl::Status> AccountRecords::Erase(AccountId account) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,7 @@ class AccountRecords {
     std::string name;
     MailboxId id;
     uint32_t uidvalidity = 0;
+    uint32_t special_use = 0;  // bits of mailbox_names.h
   };
 
   explicit AccountRecords(engine::Engine* engine) : engine_(engine) {}
@@ -65,6 +67,17 @@ class AccountRecords {
 
   // By name.
   Task<absl::StatusOr<std::vector<NamedMailbox>>> Mailboxes(AccountId account);
+
+  // Changes names and special uses of the account's mailboxes, all in one commit. `edit`
+  // gets all of them by name and changes them as it likes; an error of its ends it. It
+  // is called again if others change the account at the same time. After STORE_FAILURE
+  // the outcome is unknown.
+  using Edit = std::function<absl::Status(std::map<std::string, NamedMailbox>& mailboxes)>;
+  Task<absl::Status> EditMailboxes(AccountId account, Edit edit);
+
+  // Names to which the user has subscribed, whether or not there are such mailboxes.
+  Task<absl::StatusOr<std::vector<std::string>>> Subscriptions(AccountId account);
+  Task<absl::Status> SetSubscribed(AccountId account, std::string name, bool subscribed);
 
   // Removes the whole shard. One that isn't there is no error.
   Task<absl::Status> Erase(AccountId account);

@@ -175,6 +175,7 @@ Task<absl::StatusOr<AccountInfo>> Directory::InfoOf(Entry entry) {
   if (!mailboxes.ok()) co_return mailboxes.status();
   for (const AccountRecords::NamedMailbox& mailbox : *mailboxes) {
     const absl::StatusOr<MailboxStatus> status = co_await mailboxes_->Status(mailbox.id);
+    if (IsNoSuchMailbox(status.status()) && mailbox.id != entry->inbox) continue;  // deleted
     if (!status.ok()) co_return status.status();
     info.used_octets += status->octets;
     info.message_count += status->message_count;

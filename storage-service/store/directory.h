@@ -97,11 +97,30 @@ class Directory : public Accounts {
     std::string name;
     MailboxId id;
     uint32_t uidvalidity = 0;
+    uint32_t special_use = 0;  // bits of mailbox_names.h
   };
   Task<absl::StatusOr<std::vector<NamedMailbox>>> MailboxesOf(AccountId account);
   Task<absl::StatusOr<NamedMailbox>> FindMailbox(Entry account, std::string name);
   // The mailbox of this name, which isn't INBOX; made if there is none.
   Task<absl::StatusOr<MailboxId>> FindOrMakeMailbox(AccountId account, std::string name);
+
+  // What clients do with mailboxes; directory_hierarchy.cc. Names are canonical after
+  // mailbox_names.h. BAD_ADDRESS, NO_SUCH_MAILBOX, MAILBOX_EXISTS, INVALID_REQUEST.
+  //
+  // A new one, and those above it that aren't there. MAILBOX_EXISTS.
+  Task<absl::StatusOr<NamedMailbox>> CreateMailbox(Entry account, std::string name,
+                                                   uint32_t special_use);
+  // With all that is below it, in one commit; ids and UIDVALIDITYs stay. Not INBOX.
+  Task<absl::Status> RenameMailbox(Entry account, std::string from, std::string to);
+  // Its mail is gone at once for everybody, and given back by the reclaimer, to which
+  // the id has to be told, whatever the outcome. Not INBOX. MAILBOX_HAS_CHILDREN.
+  Task<absl::Status> DeleteMailbox(Entry account, NamedMailbox mailbox);
+  // Each use is that of one mailbox at most.
+  Task<absl::Status> SetSpecialUse(Entry account, std::string name, uint32_t special_use);
+  Task<absl::StatusOr<std::vector<std::string>>> SubscriptionsOf(AccountId account);
+  Task<absl::Status> SetSubscribed(Entry account, std::string name, bool subscribed);
+  // Whether an account has this mailbox, under whatever name.
+  Task<absl::StatusOr<bool>> HasMailbox(AccountId account, MailboxId mailbox);
 
   // What the account's mailboxes hold together, kept up to date while somebody has it.
   Task<absl::StatusOr<std::shared_ptr<AccountUsage>>> UsageOf(Entry account);
@@ -185,6 +204,14 @@ class Directory : public Accounts {
   Task<void> DemolishOne(Plan* plan, size_t index);
 
   uint32_t Seconds() const;
+
+  // The mailbox of a legal name; `fresh`: it was made just now.
+  struct Made {
+    NamedMailbox mailbox;
+    bool fresh = false;
+  };
+  Task<absl::StatusOr<Made>> FindOrMake(AccountId account, std::string name,
+                                        uint32_t special_use);
 
   // What is wrong with an account that an address leads to; empty: nothing.
   Task<absl::StatusOr<std::string>> FlawOf(std::string address, AccountId account,

@@ -7,13 +7,13 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/account_records.h"
 #include "storage-service/store/account_usage.h"
 #include "storage-service/store/directory.h"
 #include "storage-service/store/directory_errors.h"
+#include "storage-service/store/mailbox_names.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
 
@@ -42,6 +42,7 @@ Task<absl::StatusOr<std::shared_ptr<AccountUsage>>> Directory::UsageOf(Entry acc
   if (!named.ok()) co_return named.status();
   for (const AccountRecords::NamedMailbox& entry : *named) {
     const auto mailbox = co_await mailboxes_->Find(entry.id);
+    if (IsNoSuchMailbox(mailbox.status())) continue;  // deleted meanwhile
     if (!mailbox.ok()) co_return mailbox.status();
     (*mailbox)->ReportTo(usage);
   }
@@ -67,14 +68,15 @@ Task<absl::StatusOr<std::vector<Directory::NamedMailbox>>> Directory::MailboxesO
   if (!records.ok()) co_return records.status();
   std::vector<NamedMailbox> mailboxes;
   for (const AccountRecords::NamedMailbox& record : *records) {
-    mailboxes.push_back({record.name, record.id, record.uidvalidity});
+    mailboxes.push_back({record.name, record.id, record.uidvalidity, record.special_use});
   }
   co_return mailboxes;
 }
 
 Task<absl::StatusOr<Directory::NamedMailbox>> Directory::FindMailbox(Entry account,
                                                                      std::string name) {
-  if (name.empty() || absl::EqualsIgnoreCase(name, kInbox)) {
+  name = CanonicalMailboxName(name);
+  if (name == kInbox) {
     co_return NamedMailbox{kInbox, account->inbox, account->inbox_uidvalidity};
   }
   const absl::Status legal = CheckMailboxName(name);
@@ -86,13 +88,22 @@ Task<absl::StatusOr<Directory::NamedMailbox>> Directory::FindMailbox(Entry accou
                         absl::StrCat(account->address, " has no mailbox \"",
                                      absl::Utf8SafeCHexEscape(name), "\""));
   }
-  co_return NamedMailbox{(*found)->name, (*found)->id, (*found)->uidvalidity};
+  co_return NamedMailbox{(*found)->name, (*found)->id, (*found)->uidvalidity,
+                         (*found)->special_use};
 }
 
 Task<absl::StatusOr<MailboxId>> Directory::FindOrMakeMailbox(AccountId account,
                                                              std::string name) {
+  name = CanonicalMailboxName(name);
   const absl::Status legal = CheckMailboxName(name);
   if (!legal.ok()) co_return legal;
+  absl::StatusOr<Made> made = co_await FindOrMake(account, std::move(name), 0);
+  if (!made.ok()) co_return made.status();
+  co_return made->mailbox.id;
+}
+
+Task<absl::StatusOr<Directory::Made>> Directory::FindOrMake(AccountId account, std::string name,
+                                                            uint32_t special_use) {
   std::optional<MailboxId> made;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const auto found = co_await records_->FindMailbox(account, name);
@@ -105,7 +116,9 @@ Task<absl::StatusOr<MailboxId>> Directory::FindOrMakeMailbox(AccountId account,
       const absl::Status erased = co_await mailboxes_->Erase(*made);
       static_cast<void>(erased);
     }
-    if (found->has_value()) co_return id;
+    if (found->has_value()) {
+      co_return Made{{name, id, (*found)->uidvalidity, (*found)->special_use}, false};
+    }
 
     // What a failure after this leaves is found again by the next attempt.
     const absl::Status created =
@@ -114,9 +127,10 @@ Task<absl::StatusOr<MailboxId>> Directory::FindOrMakeMailbox(AccountId account,
     made = id;
     const absl::StatusOr<MailboxStatus> status = co_await mailboxes_->Status(id);
     if (!status.ok()) co_return status.status();
-    AccountRecords::NamedMailbox mailbox{name, id, status->uidvalidity};
+    AccountRecords::NamedMailbox mailbox{name, id, status->uidvalidity, special_use};
     const absl::Status added = co_await records_->AddMailbox(account, std::move(mailbox));
-    if (added.ok()) co_return id;
+    if (added.ok()) mailboxes_->watches().NoteMailboxes(account);
+    if (added.ok()) co_return Made{{name, id, status->uidvalidity, special_use}, true};
     if (!absl::IsAlreadyExists(added)) co_return added;
   }
   co_return OverloadedError("too many changes of one account at once", absl::Milliseconds(200));

@@ -95,6 +95,9 @@ Task<absl::StatusOr<std::string>> Directory::FlawOf(std::string address, Account
       if (!IsNoSuchMailbox(status.status()) && !IsFlaw(status.status())) {
         co_return status.status();
       }
+      const auto still = co_await HasMailbox(account, mailbox.id);
+      if (!still.ok()) co_return still.status();
+      if (!*still) continue;  // deleted meanwhile
       co_return absl::StrCat("mailbox ", mailbox.name, ": ", status.status().message());
     }
     if (status->uidvalidity != mailbox.uidvalidity) {

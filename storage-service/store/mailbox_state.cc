@@ -209,10 +209,13 @@ void Mailbox::Complete(engine::Version version, absl::StatusOr<engine::Version> 
   CommitResult answer;
   Done<CommitResult> done;
   std::vector<std::coroutine_handle<>> sleepers;
+  std::optional<AccountId> changed;  // whose mailbox has
   {
     absl::MutexLock lock(&mutex_);
     Pending pending = std::move(pending_.extract(version).mapped());
     if (result.ok()) {
+      const bool news = pending.head.highest_modseq > durable_.highest_modseq;
+      if (news || pending.head.erasing) changed = pending.head.owner;
       uint32_t uid_before = durable_.uid_next;
       for (ListedRow& row : pending.change.added) {
         const uint32_t uid = row.uid;
@@ -238,6 +241,7 @@ void Mailbox::Complete(engine::Version version, absl::StatusOr<engine::Version> 
   }
   std::move(done)(std::move(answer));
   ResumeAll(std::move(sleepers));
+  if (changed && watches_ != nullptr) watches_->NoteChange(*changed, id_);
 }
 
 Head Mailbox::durable() const {

@@ -32,6 +32,7 @@
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/row_cache.h"
 #include "storage-service/store/types.h"
+#include "storage-service/store/watch_hub.h"
 
 namespace restante::store {
 
@@ -75,9 +76,11 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   // and call nothing of the mailbox.
   using Plan = absl::AnyInvocable<absl::Status(Head& head, Change& change)>;
 
-  // With `usages`, what the mailbox holds is reported to its account's usage.
-  Mailbox(engine::Engine* engine, MailboxId id, UsageTable* usages = nullptr)
-      : engine_(engine), usages_(usages), id_(id) {}
+  // With `usages`, what the mailbox holds is reported to its account's usage; with
+  // `watches`, what has changed to those who watch.
+  Mailbox(engine::Engine* engine, MailboxId id, UsageTable* usages = nullptr,
+          WatchHub* watches = nullptr)
+      : engine_(engine), usages_(usages), watches_(watches), id_(id) {}
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
@@ -167,6 +170,7 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
 
   engine::Engine* const engine_;
   UsageTable* const usages_;
+  WatchHub* const watches_;
   const MailboxId id_;
   AsyncMutex changes_;
 

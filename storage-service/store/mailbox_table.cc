@@ -59,7 +59,7 @@ std::shared_ptr<Mailbox> MailboxTable::Slot(MailboxId mailbox) {
   absl::MutexLock lock(&mutex_);
   Entry& entry = entries_[mailbox];
   if (entry.mailbox == nullptr) {
-    entry.mailbox = std::make_shared<Mailbox>(engine_, mailbox, &usages_);
+    entry.mailbox = std::make_shared<Mailbox>(engine_, mailbox, &usages_, &watches_);
     entry.age = by_age_.insert(by_age_.end(), mailbox);
   } else {
     by_age_.splice(by_age_.end(), by_age_, entry.age);
@@ -118,17 +118,21 @@ Task<absl::StatusOr<MailboxStatus>> MailboxTable::Status(MailboxId mailbox) {
   co_return StatusOf(mailbox, (*found)->durable());
 }
 
-Task<absl::Status> MailboxTable::Erase(MailboxId mailbox) {
+Task<absl::Status> MailboxTable::Condemn(MailboxId mailbox) {
   std::shared_ptr<Mailbox> state = Slot(mailbox);
-  // First the mark: from here on the mailbox is gone for everybody, and a crash
-  // leaves an erasure to be finished, never rows without bodies.
   CommitResult marked = co_await state->Commit([](Head& head, Change&) {
     head.erasing = true;
     return absl::OkStatus();
   });
-  if (!marked.status.ok() && ReasonOf(marked.status) != v1::ERROR_REASON_NO_SUCH_MAILBOX) {
-    co_return marked.status;
-  }
+  if (ReasonOf(marked.status) == v1::ERROR_REASON_NO_SUCH_MAILBOX) co_return absl::OkStatus();
+  co_return marked.status;
+}
+
+Task<absl::Status> MailboxTable::Erase(MailboxId mailbox) {
+  // First the mark: from here on the mailbox is gone for everybody, and a crash
+  // leaves an erasure to be finished, never rows without bodies.
+  absl::Status condemned = co_await Condemn(mailbox);
+  if (!condemned.ok()) co_return condemned;
   absl::Status erased = co_await EraseContents(mailbox);
   co_return erased;
 }

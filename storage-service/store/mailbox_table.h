@@ -20,6 +20,7 @@
 #include "storage-service/store/account_usage.h"
 #include "storage-service/store/bodies.h"
 #include "storage-service/store/types.h"
+#include "storage-service/store/watch_hub.h"
 
 namespace restante::store {
 
@@ -50,12 +51,17 @@ class MailboxTable {
   // no error.
   Task<absl::Status> Erase(MailboxId mailbox);
 
+  // The first half of Erase: the mailbox is gone for everybody, and what it holds is
+  // given back by whoever calls Erase.
+  Task<absl::Status> Condemn(MailboxId mailbox);
+
   // The loaded state, for the store's other parts. While the pointer lives, the
   // state stays in memory. Completes inline when cached.
   Task<absl::StatusOr<std::shared_ptr<Mailbox>>> Find(MailboxId mailbox);
 
   Bodies& bodies() { return bodies_; }
   UsageTable& usages() { return usages_; }
+  WatchHub& watches() { return watches_; }
   size_t cached() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -72,6 +78,7 @@ class MailboxTable {
   const size_t capacity_;
   Bodies bodies_;
   UsageTable usages_;
+  WatchHub watches_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<MailboxId, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   std::list<MailboxId> by_age_ ABSL_GUARDED_BY(mutex_);  // oldest first

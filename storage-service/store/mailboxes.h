@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -66,6 +67,81 @@ struct ExpungeAnswer {
   uint64_t highest_modseq = 0;
 };
 
+struct CopiedMessage {
+  uint32_t uid = 0;
+  uint32_t new_uid = 0;
+};
+
+struct CopyAnswer {
+  uint32_t uidvalidity = 0;             // of the target
+  std::vector<CopiedMessage> messages;  // by UID
+  uint32_t next_uid = 0;                // where to go on; 0: all is done
+  uint64_t highest_modseq = 0;          // of the mailbox that was changed last
+};
+
+struct AppendedMessage {
+  uint32_t uid = 0;
+  Guid guid;
+  std::string uidl;
+};
+
+struct AppendAnswer {
+  uint32_t uidvalidity = 0;
+  std::vector<AppendedMessage> messages;  // in the order in which they came
+  uint64_t highest_modseq = 0;
+};
+
+// Messages on their way into a mailbox, all or none of them. Destroyed before Finish it
+// leaves nothing behind. Calls follow one another; each from any thread.
+class Appending {
+ public:
+  virtual ~Appending() = default;
+
+  // Another message begins. INVALID_REQUEST, TOO_LARGE, OVER_QUOTA: it can't be taken.
+  virtual Task<absl::Status> Begin(MessageProperties properties, bool utf8,
+                                   uint64_t declared_octets) = 0;
+  // Its next octets. Completes when the store is ready for more.
+  virtual Task<absl::Status> Add(std::string data) = 0;
+  // It is whole.
+  virtual Task<absl::Status> End() = 0;
+  // All are: they are in the mailbox, durably, when this completes with OK.
+  virtual Task<absl::StatusOr<AppendAnswer>> Finish() = 0;
+};
+
+// What somebody wants to be told of.
+struct WatchRequest {
+  struct Known {
+    std::string mailbox;
+    uint64_t modseq = 0;  // the newest that is known; 0: none
+  };
+  std::vector<Known> mailboxes;
+  bool all = false;  // also of those that aren't named, and of new ones
+};
+
+struct WatchEvent {
+  MailboxStatus status;
+  bool new_mail = false;
+  bool expunged = false;
+  bool gone = false;  // deleted; only id and name are set
+};
+
+struct WatchNews {
+  std::vector<WatchEvent> events;
+  bool mailboxes_changed = false;  // made, renamed, deleted, subscribed to
+  bool caught_up = false;          // what was news at the beginning has been told
+};
+
+// Tells what changes, as long as it lives. See account_watch.h.
+class MailboxWatch {
+ public:
+  virtual ~MailboxWatch() = default;
+  // Completes when there is something to tell; one call at a time. CANCELLED after
+  // Stop; NO_SUCH_ACCOUNT: it was deleted.
+  virtual Task<absl::StatusOr<WatchNews>> Next() = 0;
+  // From any thread.
+  virtual void Stop() = 0;
+};
+
 // first_uid <= UID < end_uid.
 struct RecentMessages {
   uint32_t first_uid = 0;
@@ -106,6 +182,32 @@ class Mailboxes {
   virtual Task<absl::StatusOr<ExpungeAnswer>> Expunge(std::string address, std::string mailbox,
                                                       std::vector<UidRange> uids,
                                                       bool only_deleted, uint32_t limit) = 0;
+  // See copy.h. The target is a mailbox of the same account.
+  virtual Task<absl::StatusOr<CopyAnswer>> Copy(std::string address, std::string mailbox,
+                                                std::vector<UidRange> uids,
+                                                std::string target) = 0;
+  virtual Task<absl::StatusOr<CopyAnswer>> Move(std::string address, std::string mailbox,
+                                                std::vector<UidRange> uids, std::string target,
+                                                uint32_t limit) = 0;
+  virtual Task<absl::StatusOr<std::unique_ptr<Appending>>> Append(std::string address,
+                                                                  std::string mailbox) = 0;
+
+  // See directory.h. Renaming INBOX moves its messages into a new mailbox.
+  virtual Task<absl::StatusOr<MailboxStatus>> Create(std::string address, std::string mailbox,
+                                                     std::vector<std::string> special_use) = 0;
+  virtual Task<absl::Status> Rename(std::string address, std::string mailbox,
+                                    std::string new_name) = 0;
+  virtual Task<absl::Status> Delete(std::string address, std::string mailbox) = 0;
+  virtual Task<absl::Status> SetSpecialUse(std::string address, std::string mailbox,
+                                           std::vector<std::string> special_use) = 0;
+  virtual Task<absl::Status> SetSubscribed(std::string address, std::string mailbox,
+                                           bool subscribed) = 0;
+  // Names, by name, whether or not there are such mailboxes.
+  virtual Task<absl::StatusOr<std::vector<std::string>>> Subscriptions(std::string address) = 0;
+
+  virtual Task<absl::StatusOr<std::unique_ptr<MailboxWatch>>> Watch(std::string address,
+                                                                    WatchRequest request) = 0;
+
   // Those that are recent to the caller, and to nobody who asks later.
   virtual Task<absl::StatusOr<RecentMessages>> ClaimRecent(std::string address,
                                                            std::string mailbox) = 0;

@@ -22,14 +22,16 @@ constexpr size_t kMailboxesInPage = 1024;
 }  // namespace
 
 Reclaimer::Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBodies* pending,
-                     DeliveryIds* ids, const Clock* clock, const StoreOptions& options)
+                     DeliveryIds* ids, const Clock* clock, const StoreOptions& options,
+                     IsNamed is_named)
     : engine_(engine),
       mailboxes_(mailboxes),
       pending_(pending),
       ids_(ids),
       clock_(clock),
       expunged_grace_(options.expunged_grace),
-      log_retention_{options.change_log_age, options.change_log_entries} {}
+      log_retention_{options.change_log_age, options.change_log_entries},
+      is_named_(std::move(is_named)) {}
 
 void Reclaimer::NoteExpunged(const MailboxId& mailbox) {
   LookAgain(mailbox, clock_->Now() + expunged_grace_);
@@ -168,7 +170,8 @@ Task<absl::Status> Reclaimer::WalkThroughMailboxes() {
         const Head& found = **head;
         const bool has_log = found.counted ? found.tombstone_count > 0
                                            : found.last_expunge_modseq > found.log_floor_modseq;
-        if (found.erasing || found.last_expunge_modseq > found.reclaimed_modseq || has_log) {
+        if (found.erasing || found.deleting ||
+            found.last_expunge_modseq > found.reclaimed_modseq || has_log) {
           LookAgain(mailbox, absl::InfinitePast());
         }
         absl::StatusOr<engine::ScanPage> ids =
@@ -195,6 +198,16 @@ Task<absl::StatusOr<absl::Time>> Reclaimer::ReclaimMailbox(MailboxId mailbox,
     co_return absl::InfiniteFuture();
   }
   if (!found.ok()) co_return found.status();
+  const Head head = (*found)->durable();
+  if (head.deleting) {
+    absl::StatusOr<bool> named = co_await is_named_(head.owner, mailbox);
+    if (!named.ok()) co_return named.status();
+    if (!*named) {
+      absl::Status erased_now = co_await mailboxes_->Erase(mailbox);
+      if (!erased_now.ok()) co_return erased_now;
+      co_return absl::InfiniteFuture();
+    }
+  }
   absl::Time due = absl::InfiniteFuture();
   while (!stopping()) {
     absl::StatusOr<bool> more = co_await ReclaimBatch(*found, erased, &due);

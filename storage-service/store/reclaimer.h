@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -30,8 +31,13 @@ namespace restante::store {
 
 class Reclaimer {
  public:
+  // Whether an account has a mailbox, under whatever name.
+  using IsNamed =
+      std::function<Task<absl::StatusOr<bool>>(AccountId account, MailboxId mailbox)>;
+
   Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBodies* pending,
-            DeliveryIds* ids, const Clock* clock, const StoreOptions& options);
+            DeliveryIds* ids, const Clock* clock, const StoreOptions& options,
+            IsNamed is_named);
   // Not while a pass is under way; see Stop.
   ~Reclaimer() = default;
   Reclaimer(const Reclaimer&) = delete;
@@ -39,6 +45,10 @@ class Reclaimer {
 
   // The mailbox has expunged rows.
   void NoteExpunged(const MailboxId& mailbox) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The mailbox has no name any more, or is about to lose it.
+  void NoteDeleted(const MailboxId& mailbox) ABSL_LOCKS_EXCLUDED(mutex_) {
+    LookAgain(mailbox, absl::InfinitePast());
+  }
   // The mailbox has recorded a delivery id.
   void NoteDeliveryId(const MailboxId& mailbox, absl::Time accepted)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -75,6 +85,7 @@ class Reclaimer {
   const Clock* const clock_;
   const absl::Duration expunged_grace_;
   const LogRetention log_retention_;
+  const IsNamed is_named_;
 
   AsyncMutex turn_;
   // Only the pass under way's.

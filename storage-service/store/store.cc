@@ -48,7 +48,10 @@ class MailStore : public Store {
         delivery_ids_(engine_.get(), options_.delivery_id_window),
         uidls_(engine_.get(), &mailbox_table_.bodies()),
         reclaimer_(engine_.get(), &mailbox_table_, &pending_, &delivery_ids_, options_.clock,
-                   options_),
+                   options_,
+                   [this](AccountId account, MailboxId mailbox) {
+                     return directory_->HasMailbox(account, mailbox);
+                   }),
         directory_(std::make_unique<Directory>(engine_.get(), &mailbox_table_, &sealer_,
                                                options_.clock, options_)),
         retention_(engine_.get(), &mailbox_table_, directory_.get(), options_.clock,
@@ -61,9 +64,10 @@ class MailStore : public Store {
               if (ticker_ != nullptr) ticker_->Wake();
             }),
         messages_(engine_.get(), &sessions_, directory_.get(), &mailbox_table_),
-        mailboxes_(engine_.get(), directory_.get(), &mailbox_table_, options_.clock,
-                   options_.expunged_grace,
-                   [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); }),
+        mailboxes_(
+            Tools(), directory_.get(), options_.expunged_grace,
+            [this](MailboxId mailbox) { reclaimer_.NoteExpunged(mailbox); },
+            [this](MailboxId mailbox) { reclaimer_.NoteDeleted(mailbox); }),
         ingest_(Tools(), directory_.get()) {}
 
   // The timer and the reclaimer go first; then the directory, whose verifications

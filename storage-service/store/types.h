@@ -31,9 +31,11 @@ struct MailboxStatus {
   uint64_t highest_modseq = 1;
   uint64_t message_count = 0;
   uint64_t octets = 0;
-  uint64_t unseen_count = 0;   // without \Seen
-  uint64_t deleted_count = 0;  // with \Deleted
-  uint64_t recent_count = 0;   // that no session has claimed as recent
+  uint64_t unseen_count = 0;             // without \Seen
+  uint64_t deleted_count = 0;            // with \Deleted
+  uint64_t recent_count = 0;             // that no session has claimed as recent
+  std::vector<std::string> special_use;  // with a backslash (RFC 6154)
+  bool subscribed = false;
 };
 
 struct MessageRow {

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import grpc
@@ -326,6 +327,174 @@ class Contract(unittest.TestCase):
         stats = self.admin.GetStats(admin_pb2.GetStatsRequest(), timeout=DEADLINE)
         self.assertGreater(stats.values["rpc_calls_total"], 0)
         self.assertRegex(stats.version, r"^\d+\.\d+\.\d+")
+
+    def ask(self, method, **fields):
+        """A call of MailboxesService for ann."""
+        request = getattr(mailboxes_pb2, method + "Request")(address="ann", **fields)
+        return getattr(self.mailboxes, method)(request, timeout=DEADLINE)
+
+    def refused(self, reason, method, **fields):
+        with self.assertRaises(grpc.RpcError) as failed:
+            self.ask(method, **fields)
+        self.assertEqual(reason_of(failed.exception), reason)
+        return failed.exception
+
+    def append(self, mailbox, *messages, **properties):
+        def requests():
+            for index, message in enumerate(messages):
+                part = mailboxes_pb2.AppendPart(data=message, last=True)
+                part.message.CopyFrom(mailboxes_pb2.AppendedProperties(**properties))
+                request = mailboxes_pb2.AppendMessagesRequest(
+                    parts=[part], commit=index + 1 == len(messages))
+                if index == 0:
+                    request.address, request.mailbox = "ann", mailbox
+                yield request
+
+        return self.mailboxes.AppendMessages(requests(), timeout=DEADLINE)
+
+    @staticmethod
+    def uids(first, last=None):
+        return [maildrop_pb2.UidRange(first=first, last=last or first)]
+
+    def test_an_imap_service_changes_flags_and_expunges(self):
+        self.create("ann")
+        for _ in range(4):
+            self.deliver(["ann"])
+        before = self.ask("GetMailbox").status
+        self.assertEqual((before.unseen_count, before.recent_count), (4, 4))
+        recent = self.ask("ClaimRecent")
+        self.assertEqual((recent.first_uid, recent.end_uid), (1, 5))
+
+        mode = mailboxes_pb2.StoreFlagsRequest
+        stored = self.ask("StoreFlags", uids=self.uids(2, 3), mode=mode.MODE_ADD,
+                          flags=["\\Seen", "$Work"])
+        self.assertEqual([m.uid for m in stored.messages], [2, 3])
+        self.assertEqual(list(stored.messages[0].flags), ["\\Seen", "$Work"])
+        self.assertEqual(stored.messages[0].modseq, stored.highest_modseq)
+        conditional = self.ask("StoreFlags", uids=self.uids(1, 4), mode=mode.MODE_ADD,
+                               flags=["\\Deleted"], unchanged_since=before.highest_modseq)
+        self.assertEqual([(r.first, r.last) for r in conditional.modified], [(2, 3)])
+        error = self.refused("INVALID_REQUEST", "StoreFlags", uids=self.uids(1),
+                             mode=mode.MODE_ADD, flags=["two words"])
+        self.assertIn("two words", error.details())
+        self.refused("INVALID_REQUEST", "StoreFlags", uids=self.uids(1))
+
+        rows = self.ask("ListMessages", uids=self.uids(1, 3),
+                        fields={"paths": ["flags", "octets"]})
+        self.assertEqual([r.uid for r in rows.rows], [1, 2, 3])
+        self.assertEqual(rows.rows[0].octets, len(MESSAGE))
+        self.assertEqual((rows.rows[0].uidl, rows.rows[0].modseq), ("", 0))
+        changed = self.ask("ListMessages", after_modseq=stored.highest_modseq)
+        self.assertEqual([r.uid for r in changed.rows], [1, 4])
+        self.refused("INVALID_REQUEST", "ListMessages", fields={"paths": ["nothing"]})
+
+        expunged = self.ask("ExpungeMessages", uids=self.uids(1, 4294967295),
+                            only_deleted=True)
+        self.assertEqual([(r.first, r.last) for r in expunged.uids], [(1, 1), (4, 4)])
+        changes = self.ask("ListChanges", after={"modseq": before.highest_modseq})
+        self.assertEqual([r.uid for r in changes.changed], [2, 3])
+        self.assertEqual([(r.first, r.last) for r in changes.vanished], [(1, 1), (4, 4)])
+        self.assertTrue(changes.end)
+        self.assertEqual(changes.next.modseq, expunged.highest_modseq)
+        self.assertEqual(changes.uidvalidity, before.uidvalidity)
+        after = self.ask("GetMailbox").status
+        self.assertEqual((after.message_count, after.unseen_count, after.deleted_count), (2, 0, 0))
+
+    def test_an_imap_service_makes_mailboxes_and_fills_them(self):
+        self.create("ann")
+        self.deliver(["ann"])
+        made = self.ask("CreateMailbox", mailbox="Archive/2024", special_use=["\\Archive"])
+        self.assertEqual(list(made.status.special_use), ["\\Archive"])
+        self.refused("MAILBOX_EXISTS", "CreateMailbox", mailbox="Archive")
+        self.refused("BAD_ADDRESS", "CreateMailbox", mailbox="a//b")
+        self.ask("SetSubscribed", mailbox="Archive", subscribed=True)
+        listed = self.ask("ListMailboxes")
+        self.assertEqual([m.name for m in listed.mailboxes],
+                         ["Archive", "Archive/2024", "INBOX"])
+        self.assertEqual(list(listed.subscriptions), ["Archive"])
+
+        appended = self.append("Archive/2024", MESSAGE, MESSAGE, flags=["\\Seen"],
+                               internal_date={"seconds": 1_000_000_000})
+        self.assertEqual(appended.uidvalidity, made.status.uidvalidity)
+        self.assertEqual([m.uid for m in appended.messages], [1, 2])
+        copied = self.ask("CopyMessages", uids=self.uids(1), target="Archive/2024")
+        self.assertEqual([(m.uid, m.new_uid) for m in copied.messages], [(1, 3)])
+        moved = self.ask("MoveMessages", mailbox="Archive/2024", uids=self.uids(1, 2),
+                         target="INBOX")
+        self.assertEqual([(m.uid, m.new_uid) for m in moved.messages], [(1, 2), (2, 3)])
+        self.refused("NO_SUCH_MAILBOX", "CopyMessages", uids=self.uids(1), target="None")
+
+        with self.assertRaises(grpc.RpcError) as cut_short:
+            request = mailboxes_pb2.AppendMessagesRequest(address="ann")
+            request.parts.add(data=MESSAGE, last=True).message.SetInParent()
+            self.mailboxes.AppendMessages(iter([request]), timeout=DEADLINE)
+        self.assertEqual(reason_of(cut_short.exception), "INVALID_REQUEST")
+
+        self.refused("MAILBOX_HAS_CHILDREN", "DeleteMailbox", mailbox="Archive")
+        self.refused("INVALID_REQUEST", "DeleteMailbox", mailbox="")
+        self.ask("RenameMailbox", mailbox="Archive", new_name="Old")
+        self.assertEqual(self.ask("GetMailbox", mailbox="Old/2024").status.message_count, 1)
+        self.ask("SetSpecialUse", mailbox="Old/2024", special_use=["\\All"])
+        self.ask("DeleteMailbox", mailbox="Old/2024")
+        self.ask("DeleteMailbox", mailbox="Old")
+        self.assertEqual([m.name for m in self.ask("ListMailboxes").mailboxes], ["INBOX"])
+
+        opened = self.maildrop.Login(self.login("ann"), timeout=DEADLINE)
+        self.assertEqual([row.uid for row in opened.rows], [1, 2, 3])
+        self.assertEqual(len({row.uidl for row in opened.rows}), 3)
+        items = list(self.admin.Verify(admin_pb2.VerifyRequest(read_bodies=True),
+                                       timeout=DEADLINE))
+        self.assertEqual(items[-1].summary.errors, 0, items)
+
+    def test_an_imap_service_is_told_of_changes_as_they_happen(self):
+        self.create("ann")
+        self.deliver(["ann"])
+        request = mailboxes_pb2.WatchMailboxesRequest(address="ann", all=True)
+        watch = self.mailboxes.WatchMailboxes(request, timeout=DEADLINE)
+        first = next(watch)
+        self.assertEqual([e.status.name for e in first.events], ["INBOX"])
+        self.assertTrue(first.caught_up)
+        delays = []
+        for count in range(2, 13):
+            self.deliver(["ann"])
+            committed = time.monotonic()
+            told = next(watch)
+            delays.append(time.monotonic() - committed)
+            self.assertTrue(told.events[0].new_mail)
+            self.assertEqual(told.events[0].status.message_count, count)
+        # Half of them, since the machine may be busy with something else.
+        self.assertLess(sorted(delays)[len(delays) // 2], 0.1)
+        known = told.events[0].status.highest_modseq
+        self.ask("CreateMailbox", mailbox="Lists")
+        self.assertTrue(next(watch).mailboxes_changed)
+        watch.cancel()
+
+        # Taken up again where it was broken off: nothing, then what came meanwhile.
+        request = mailboxes_pb2.WatchMailboxesRequest(address="ann")
+        request.mailboxes.add(mailbox="INBOX", highest_modseq=known)
+        again = self.mailboxes.WatchMailboxes(request, timeout=DEADLINE)
+        self.assertEqual(len(next(again).events), 0)
+        again.cancel()
+        self.ask("ExpungeMessages", uids=self.uids(1))
+        last = self.mailboxes.WatchMailboxes(request, timeout=DEADLINE)
+        self.assertTrue(next(last).events[0].expunged)
+
+        self.assertEqual(self.service.stop(), 0)
+        with self.assertRaises(grpc.RpcError) as ended:
+            next(last)
+        self.assertEqual(ended.exception.code(), grpc.StatusCode.UNAVAILABLE)
+
+    def test_a_watch_that_nobody_reads_holds_no_one_up(self):
+        self.create("ann")
+        request = mailboxes_pb2.WatchMailboxesRequest(address="ann", all=True)
+        watch = self.mailboxes.WatchMailboxes(request, timeout=DEADLINE)
+        for _ in range(200):
+            self.deliver(["ann"])
+        newest = self.ask("GetMailbox").status.highest_modseq
+        for told in watch:
+            if told.events and told.events[0].status.highest_modseq == newest:
+                break
+        watch.cancel()
 
     def start_in_vain(self, listen, directory):
         """The one line in which a second process says why it can't start."""

@@ -270,6 +270,59 @@ Task<absl::StatusOr<store::RecentMessages>> FakeMailboxes::ClaimRecent(
   return Now<absl::StatusOr<store::RecentMessages>>(Unexpected("ClaimRecent"));
 }
 
+Task<absl::StatusOr<store::CopyAnswer>> FakeMailboxes::Copy(
+    std::string /*address*/, std::string /*mailbox*/, std::vector<store::UidRange> /*uids*/,
+    std::string /*target*/) {
+  return Now<absl::StatusOr<store::CopyAnswer>>(Unexpected("Copy"));
+}
+
+Task<absl::StatusOr<store::CopyAnswer>> FakeMailboxes::Move(
+    std::string /*address*/, std::string /*mailbox*/, std::vector<store::UidRange> /*uids*/,
+    std::string /*target*/, uint32_t /*limit*/) {
+  return Now<absl::StatusOr<store::CopyAnswer>>(Unexpected("Move"));
+}
+
+Task<absl::StatusOr<std::unique_ptr<store::Appending>>> FakeMailboxes::Append(
+    std::string /*address*/, std::string /*mailbox*/) {
+  return Now<absl::StatusOr<std::unique_ptr<store::Appending>>>(Unexpected("Append"));
+}
+
+Task<absl::StatusOr<store::MailboxStatus>> FakeMailboxes::Create(
+    std::string /*address*/, std::string /*mailbox*/,
+    std::vector<std::string> /*special_use*/) {
+  return Now<absl::StatusOr<store::MailboxStatus>>(Unexpected("Create"));
+}
+
+Task<absl::Status> FakeMailboxes::Rename(std::string /*address*/, std::string /*mailbox*/,
+                                         std::string /*new_name*/) {
+  return Now(Unexpected("Rename"));
+}
+
+Task<absl::Status> FakeMailboxes::Delete(std::string /*address*/, std::string /*mailbox*/) {
+  return Now(Unexpected("Delete"));
+}
+
+Task<absl::Status> FakeMailboxes::SetSpecialUse(std::string /*address*/,
+                                                std::string /*mailbox*/,
+                                                std::vector<std::string> /*special_use*/) {
+  return Now(Unexpected("SetSpecialUse"));
+}
+
+Task<absl::Status> FakeMailboxes::SetSubscribed(std::string /*address*/,
+                                                std::string /*mailbox*/, bool /*subscribed*/) {
+  return Now(Unexpected("SetSubscribed"));
+}
+
+Task<absl::StatusOr<std::vector<std::string>>> FakeMailboxes::Subscriptions(
+    std::string /*address*/) {
+  return Now<absl::StatusOr<std::vector<std::string>>>(Unexpected("Subscriptions"));
+}
+
+Task<absl::StatusOr<std::unique_ptr<store::MailboxWatch>>> FakeMailboxes::Watch(
+    std::string /*address*/, store::WatchRequest /*request*/) {
+  return Now<absl::StatusOr<std::unique_ptr<store::MailboxWatch>>>(Unexpected("Watch"));
+}
+
 Task<absl::StatusOr<store::RowPage>> FakeMailboxes::QueryMessages(std::string /*address*/,
                                                                   std::string /*mailbox*/,
                                                                   store::RowQuery /*query*/) {

@@ -237,6 +237,26 @@ struct FakeMailboxes final : store::Mailboxes {
                                                      uint32_t limit) override;
   Task<absl::StatusOr<store::RecentMessages>> ClaimRecent(std::string address,
                                                           std::string mailbox) override;
+  Task<absl::StatusOr<store::CopyAnswer>> Copy(std::string address, std::string mailbox,
+                                               std::vector<store::UidRange> uids,
+                                               std::string target) override;
+  Task<absl::StatusOr<store::CopyAnswer>> Move(std::string address, std::string mailbox,
+                                               std::vector<store::UidRange> uids,
+                                               std::string target, uint32_t limit) override;
+  Task<absl::StatusOr<std::unique_ptr<store::Appending>>> Append(std::string address,
+                                                                 std::string mailbox) override;
+  Task<absl::StatusOr<store::MailboxStatus>> Create(
+      std::string address, std::string mailbox, std::vector<std::string> special_use) override;
+  Task<absl::Status> Rename(std::string address, std::string mailbox,
+                            std::string new_name) override;
+  Task<absl::Status> Delete(std::string address, std::string mailbox) override;
+  Task<absl::Status> SetSpecialUse(std::string address, std::string mailbox,
+                                   std::vector<std::string> special_use) override;
+  Task<absl::Status> SetSubscribed(std::string address, std::string mailbox,
+                                   bool subscribed) override;
+  Task<absl::StatusOr<std::vector<std::string>>> Subscriptions(std::string address) override;
+  Task<absl::StatusOr<std::unique_ptr<store::MailboxWatch>>> Watch(
+      std::string address, store::WatchRequest request) override;
 };
 
 struct FakeStore final : store::Store {

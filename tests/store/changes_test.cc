@@ -223,7 +223,7 @@ TEST_F(ChangeLogTest, LosesTheOldestBeyondItsNumber) {
 }
 
 TEST_F(ChangeLogTest, KeepsWhatAPop3SessionHasInItsList) {
-  const OpenedMaildrop session = Session("anna");
+  const OpenedMaildrop session = Session("anna", 0, store().maildrops().BeginLease({}));
   SyncWait(store().mailboxes().Expunge("anna", "", {{1, 9}}, false, 0)).IgnoreError();
   clock_.Advance(absl::Hours(11));
   EXPECT_EQ(Reclaim(), 0u);
@@ -232,7 +232,7 @@ TEST_F(ChangeLogTest, KeepsWhatAPop3SessionHasInItsList) {
 }
 
 TEST_F(ChangeLogTest, ASessionThatItNoLongerKnowsIsNotResumed) {
-  const LeaseId lease = store().maildrops().BeginLease(nullptr);
+  const LeaseId lease = store().maildrops().BeginLease({});
   const OpenedMaildrop session = Session("anna", 0, lease);
   SyncWait(store().mailboxes().Expunge("anna", "", {{1, 9}}, false, 0)).IgnoreError();
   Crash();
@@ -241,7 +241,7 @@ TEST_F(ChangeLogTest, ASessionThatItNoLongerKnowsIsNotResumed) {
   EXPECT_EQ(Reclaim(), 9u) << "nobody holds it any more";
   EXPECT_EQ(Entries(), 4u);
   EXPECT_THAT(Ask(floor - 1), HasReason(v1::ERROR_REASON_CHANGES_TRIMMED));
-  const LeaseId again = store().maildrops().BeginLease(nullptr);
+  const LeaseId again = store().maildrops().BeginLease({});
   EXPECT_THAT(SyncWait(store().maildrops().Resume(again, session.session_token)),
               HasReason(v1::ERROR_REASON_LEASE_LOST));
 }

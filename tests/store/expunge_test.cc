@@ -33,11 +33,9 @@ class ExpungeTest : public StoreTest {
         IsOk());
   }
   std::vector<uint32_t> Live() {
+    const auto page = SyncWait(store().mailboxes().ListMessages("anna", "", 0, 0));
     std::vector<uint32_t> uids;
-    for (const MessageRow& row :
-         SyncWait(store().mailboxes().ListMessages("anna", "", 0, 0))->rows) {
-      uids.push_back(row.uid);
-    }
+    for (const MessageRow& row : page->rows) uids.push_back(row.uid);
     return uids;
   }
 };

@@ -44,6 +44,13 @@ struct Account {
   std::map<Guid, uint32_t> rows;  // how often it has
 
   Deletion session_deletion = Deletion::kExpunge;
+  std::map<uint32_t, std::set<std::string>> flags;  // of `live`
+  std::map<Guid, size_t> kept;                      // in the mailbox Keep, at least
+
+  // An IMAP client that follows the INBOX.
+  ChangePlace place;
+  std::map<uint32_t, MessageRow> followed;
+
   std::optional<OpenedMaildrop> session;
   std::map<uint32_t, Message> list;  // the session's
   bool committed = false;
@@ -141,6 +148,7 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
       account.live[row.uid] = {content, row.uidl, row.guid};
       ++account.rows[row.guid];
     }
+    CompareFlags(index, page->rows);
     for (const MessageRow& row : page->rows) {
       EXPECT_EQ(row.hidden_from_pop3, account.hidden.contains(row.uid)) << "UID " << row.uid;
     }
@@ -174,6 +182,186 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
     for (const Guid& guid : account.moved) {
       EXPECT_GE(there.count(guid), account.moved.count(guid))
           << "a message was lost on its way";
+    }
+  }
+
+  void CompareFlags(int index, const std::vector<MessageRow>& rows) {
+    Account& account = accounts_[index];
+    size_t unseen = 0;
+    size_t deleted = 0;
+    for (const MessageRow& row : rows) {
+      const std::set<std::string> flags(row.flags.begin(), row.flags.end());
+      EXPECT_EQ(flags, account.flags[row.uid]) << "UID " << row.uid;
+      unseen += flags.contains("\\Seen") ? 0 : 1;
+      deleted += flags.contains("\\Deleted") ? 1 : 0;
+    }
+    EXPECT_EQ(Status(Name(index)).unseen_count, unseen);
+    EXPECT_EQ(Status(Name(index)).deleted_count, deleted);
+  }
+
+  std::vector<MessageRow> RowsIn(int index, const std::string& mailbox) {
+    auto page = SyncWait(store().mailboxes().ListMessages(Name(index), mailbox, 0, 4096));
+    EXPECT_THAT(page.status(), IsOk());
+    return page.ok() ? page->rows : std::vector<MessageRow>();
+  }
+
+  // Some of the messages that are there, as runs and one by one.
+  std::vector<UidRange> Choose(int index, std::set<uint32_t>* chosen) {
+    std::vector<UidRange> runs;
+    for (const auto& [uid, message] : accounts_[index].live) {
+      if (!Chance(3)) continue;
+      chosen->insert(uid);
+      runs.push_back({uid, uid});
+    }
+    if (runs.empty()) runs.push_back({1'000'000, UINT32_MAX});
+    return runs;
+  }
+
+  void ChangeFlags(int index) {
+    Account& account = accounts_[index];
+    std::set<uint32_t> chosen;
+    std::vector<UidRange> runs = Choose(index, &chosen);
+    constexpr FlagChange::Mode kModes[] = {FlagChange::Mode::kAdd, FlagChange::Mode::kRemove,
+                                           FlagChange::Mode::kReplace};
+    FlagChange change;
+    change.mode = kModes[Pick(3)];
+    for (const char* flag : {"\\Seen", "\\Deleted", "\\Flagged", "$Label"}) {
+      if (Chance(2)) change.flags.push_back(flag);
+    }
+    MaybeFail();
+    const auto answer = SyncWait(
+        store().mailboxes().StoreFlags(Name(index), "", std::move(runs), change, 0));
+    engine().StopFailing();
+    std::map<uint32_t, std::set<std::string>> after = account.flags;
+    for (const uint32_t uid : chosen) {
+      std::set<std::string>& flags = after[uid];
+      if (change.mode == FlagChange::Mode::kReplace) flags.clear();
+      for (const std::string& flag : change.flags) {
+        if (change.mode == FlagChange::Mode::kRemove) {
+          flags.erase(flag);
+        } else {
+          flags.insert(flag);
+        }
+      }
+    }
+    if (!answer.ok()) {
+      // One or the other, for all of them.
+      bool done = false;
+      for (const MessageRow& row : RowsIn(index, "")) {
+        const std::set<std::string> flags(row.flags.begin(), row.flags.end());
+        done |= flags != account.flags[row.uid];
+      }
+      if (!done) after = account.flags;
+    }
+    account.flags = std::move(after);
+    Compare(index);
+  }
+
+  // Which of these have left the INBOX: all or none.
+  bool HaveLeft(int index, const std::set<uint32_t>& chosen) {
+    size_t there = 0;
+    for (const MessageRow& row : RowsIn(index, "")) there += chosen.contains(row.uid) ? 1 : 0;
+    EXPECT_TRUE(there == 0 || there == chosen.size()) << "some left and not all";
+    return there == 0;
+  }
+
+  void ImapExpunge(int index) {
+    Account& account = accounts_[index];
+    std::set<uint32_t> chosen;
+    std::vector<UidRange> runs = Choose(index, &chosen);
+    const bool only_deleted = Chance(2);
+    if (only_deleted) {
+      std::erase_if(chosen, [&](uint32_t uid) {
+        return !account.flags[uid].contains("\\Deleted");
+      });
+    }
+    MaybeFail();
+    const auto answer = SyncWait(
+        store().mailboxes().Expunge(Name(index), "", std::move(runs), only_deleted, 0));
+    engine().StopFailing();
+    const bool gone = HaveLeft(index, chosen);
+    if (answer.ok()) {
+      EXPECT_TRUE(gone);
+      EXPECT_EQ(std::set<uint32_t>(answer->uids.begin(), answer->uids.end()), chosen);
+    }
+    if (gone) Remove(account, chosen);
+    Compare(index);
+  }
+
+  static void Remove(Account& account, const std::set<uint32_t>& uids) {
+    for (const uint32_t uid : uids) {
+      account.live.erase(uid);
+      account.flags.erase(uid);
+      account.hidden.erase(uid);
+    }
+  }
+
+  void CopyOrMove(int index) {
+    Account& account = accounts_[index];
+    std::set<uint32_t> chosen;
+    std::vector<UidRange> runs = Choose(index, &chosen);
+    const bool moves = Chance(2);
+    MaybeFail();
+    const auto answer =
+        moves ? SyncWait(store().mailboxes().Move(Name(index), "", std::move(runs), "Keep", 0))
+              : SyncWait(store().mailboxes().Copy(Name(index), "", std::move(runs), "Keep"));
+    engine().StopFailing();
+    const bool gone = moves && HaveLeft(index, chosen);
+    if (answer.ok()) {
+      EXPECT_EQ(gone, moves);
+      EXPECT_EQ(answer->messages.size(), chosen.size());
+      std::map<uint32_t, Guid> there;
+      for (const MessageRow& row : RowsIn(index, "Keep")) there[row.uid] = row.guid;
+      for (const CopiedMessage& message : answer->messages) {
+        EXPECT_EQ(there[message.new_uid], account.live[message.uid].guid);
+      }
+    }
+    if (gone || (answer.ok() && !moves)) {
+      for (const uint32_t uid : chosen) ++account.kept[account.live[uid].guid];
+    }
+    if (gone) Remove(account, chosen);
+    CompareKept(index);
+    Compare(index);
+  }
+
+  // Nothing that was copied or moved there is lost.
+  void CompareKept(int index) {
+    std::map<Guid, size_t> there;
+    size_t unseen = 0;
+    for (const MessageRow& row : RowsIn(index, "Keep")) {
+      ++there[row.guid];
+      unseen += std::count(row.flags.begin(), row.flags.end(), "\\Seen") > 0 ? 0 : 1;
+    }
+    for (const auto& [guid, count] : accounts_[index].kept) {
+      EXPECT_GE(there[guid], count) << "a message was lost on its way to Keep";
+    }
+    EXPECT_EQ(Status(Name(index), "Keep").unseen_count, unseen);
+  }
+
+  // Whoever follows the changes knows what there is.
+  void Follow(int index) {
+    Account& account = accounts_[index];
+    const uint32_t limit = 1 + Pick(20);
+    while (true) {
+      const auto page =
+          SyncWait(store().mailboxes().ListChanges(Name(index), "", account.place, limit));
+      if (ReasonOf(page.status()) == v1::ERROR_REASON_CHANGES_TRIMMED) {
+        account.followed.clear();
+        account.place = {Status(Name(index)).highest_modseq, 0};
+        for (MessageRow& row : RowsIn(index, "")) account.followed[row.uid] = row;
+        break;
+      }
+      ASSERT_THAT(page.status(), IsOk());
+      for (const MessageRow& row : page->changed) account.followed[row.uid] = row;
+      for (const uint32_t uid : page->vanished) account.followed.erase(uid);
+      account.place = page->next;
+      if (page->end) break;
+    }
+    const std::vector<MessageRow> rows = RowsIn(index, "");
+    ASSERT_EQ(account.followed.size(), rows.size()) << "a change was missed";
+    for (const MessageRow& row : rows) {
+      EXPECT_EQ(account.followed[row.uid].modseq, row.modseq) << "UID " << row.uid;
+      EXPECT_EQ(account.followed[row.uid].flags, row.flags) << "UID " << row.uid;
     }
   }
 
@@ -245,7 +433,8 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
     if (!account.committed) {
       for (const auto& [uid, message] : account.list) {
         if (!Chance(2)) continue;
-        wanted.insert(uid);
+        // What IMAP has expunged since is passed over.
+        if (account.live.contains(uid)) wanted.insert(uid);
         if (!runs.empty() && runs.back().last + 1 == uid) {
           runs.back().last = uid;
         } else {
@@ -284,7 +473,7 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
         if (account.session_deletion == Deletion::kMove) {
           account.moved.insert(account.live[uid].guid);
         }
-        account.live.erase(uid);
+        Remove(account, {uid});
       }
       account.committed = true;
     }
@@ -313,10 +502,15 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
       Compare(index);
       if (!account.session) continue;
       if (Chance(2)) {
-        EXPECT_THAT(
-            SyncWait(store().maildrops().Resume(lease_, account.session->session_token)),
-            IsOk());
+        const absl::Status resumed =
+            SyncWait(store().maildrops().Resume(lease_, account.session->session_token));
         resumed_ = true;
+        // Its list was older than what is left of the change log.
+        if (ReasonOf(resumed) == v1::ERROR_REASON_LEASE_LOST && trimmed_) {
+          account.session.reset();
+          continue;
+        }
+        EXPECT_THAT(resumed, IsOk());
       } else {
         account.session.reset();
       }
@@ -339,7 +533,19 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
 
   void Step() {
     const int index = static_cast<int>(Pick(kAccounts));
-    switch (Pick(16)) {
+    switch (Pick(24)) {
+      case 16:
+      case 17:
+      case 18:
+        return ChangeFlags(index);
+      case 19:
+        return ImapExpunge(index);
+      case 20:
+      case 21:
+        return CopyOrMove(index);
+      case 22:
+      case 23:
+        return Follow(index);
       case 0:
       case 1:
       case 2:
@@ -378,6 +584,7 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
   LeaseId lease_ = 0;
   uint64_t messages_ = 0;
   bool resumed_ = false;
+  bool trimmed_ = false;  // the change log is short
 };
 
 int Steps() {
@@ -394,7 +601,12 @@ std::vector<uint32_t> Seeds() {
 TEST_P(ModelTest, TheStoreDoesWhatTheModelDoes) {
   SCOPED_TRACE(absl::StrCat("RESTANTE_MODEL_SEED=", GetParam()));
   accounts_[2].quota = 1'000'000;
-  for (int i = 0; i < kAccounts; ++i) CreateAccount(Name(i), accounts_[i].quota);
+  trimmed_ = GetParam() % 2 == 0;
+  if (trimmed_) options_.change_log_entries = 10;
+  for (int i = 0; i < kAccounts; ++i) {
+    CreateAccount(Name(i), accounts_[i].quota);
+    ASSERT_THAT(SyncWait(store().mailboxes().Create(Name(i), "Keep", {})).status(), IsOk());
+  }
   lease_ = store().maildrops().BeginLease({});
   for (int step = 1; step <= Steps() && !HasFailure(); ++step) {
     SCOPED_TRACE(absl::StrCat("step ", step));

@@ -1,0 +1,93 @@
+#include "storage-service/store/watch_hub.h"
+
+#include <utility>
+
+namespace restante::store {
+
+WatchHub::Listener::Listener(WatchHub* hub, AccountId account) : hub_(hub), account_(account) {}
+
+WatchHub::Listener::~Listener() {
+  absl::MutexLock lock(&hub_->mutex_);
+  const auto listeners = hub_->by_account_.find(account_);
+  std::erase_if(listeners->second, [](const auto& listener) { return listener.expired(); });
+  if (listeners->second.empty()) hub_->by_account_.erase(listeners);
+  hub_->listeners_.fetch_sub(1, std::memory_order_release);
+}
+
+Task<absl::StatusOr<WatchHub::News>> WatchHub::Listener::Next() {
+  auto arrival = restante::Await<Answer>([this](Done<Answer> done) { Await(std::move(done)); });
+  Answer news = co_await arrival;
+  co_return news;
+}
+
+void WatchHub::Listener::Await(Done<Answer> done) {
+  {
+    absl::MutexLock lock(&mutex_);
+    waiting_ = std::move(done);
+  }
+  Wake();
+}
+
+void WatchHub::Listener::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopped_ = true;
+  }
+  Wake();
+}
+
+void WatchHub::Listener::Hear(const MailboxId* mailbox) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (mailbox != nullptr) {
+      changed_.insert(*mailbox);
+    } else {
+      mailboxes_ = true;
+    }
+  }
+  Wake();
+}
+
+void WatchHub::Listener::Wake() {
+  Done<Answer> waiting;
+  Answer answer = News();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!waiting_ || !(stopped_ || mailboxes_ || !changed_.empty())) return;
+    if (stopped_) {
+      answer = absl::CancelledError("the watch was stopped");
+    } else {
+      answer->changed.assign(changed_.begin(), changed_.end());
+      answer->mailboxes = std::exchange(mailboxes_, false);
+      changed_.clear();
+    }
+    waiting = std::move(waiting_);
+    waiting_ = nullptr;
+  }
+  std::move(waiting)(std::move(answer));
+}
+
+std::shared_ptr<WatchHub::Listener> WatchHub::Listen(AccountId account) {
+  auto listener = std::make_shared<Listener>(this, account);
+  absl::MutexLock lock(&mutex_);
+  by_account_[account].push_back(listener);
+  listeners_.fetch_add(1, std::memory_order_release);
+  return listener;
+}
+
+void WatchHub::Tell(const AccountId& account, const MailboxId* mailbox) {
+  std::vector<std::shared_ptr<Listener>> listeners;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = by_account_.find(account);
+    if (found == by_account_.end()) return;
+    for (const std::weak_ptr<Listener>& listener : found->second) {
+      if (std::shared_ptr<Listener> alive = listener.lock()) {
+        listeners.push_back(std::move(alive));
+      }
+    }
+  }
+  for (const std::shared_ptr<Listener>& listener : listeners) listener->Hear(mailbox);
+}
+
+}  // namespace restante::store
