@@ -159,9 +159,6 @@ Task<absl::Status> AccountRecords::AddMailbox(AccountId account, NamedMailbox ma
 }
 
 Task<absl::Status> AccountRecords::SetUidvalidity(AccountId account, NamedMailbox mailbox) {
-  format::MailboxEntry entry;
-  entry.set_mailbox_id(std::string(mailbox.id.AsOctets()));
-  entry.set_uidvalidity(mailbox.uidvalidity);
   for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
     const auto version = co_await ShardVersion(engine_, AccountShard(account));
     if (!version.ok()) co_return version.status();
@@ -173,8 +170,7 @@ Task<absl::Status> AccountRecords::SetUidvalidity(AccountId account, NamedMailbo
     record->set_next_uidvalidity(std::max(record->next_uidvalidity(), mailbox.uidvalidity + 1));
     engine::CommitRequest request{AccountShard(account), *version};
     request.puts.emplace_back(kRecordKey, record->SerializeAsString());
-    request.puts.emplace_back(absl::StrCat(kMailboxes, mailbox.name),
-                              entry.SerializeAsString());
+    request.puts.emplace_back(absl::StrCat(kMailboxes, mailbox.name), EncodeMailbox(mailbox));
     const auto committed = co_await CommitShard(engine_, std::move(request));
     if (!absl::IsAborted(committed.status())) co_return committed.status();
   }

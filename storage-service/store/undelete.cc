@@ -144,6 +144,7 @@ struct Return {
         left.modseq = modseq;
         left.record.expunged = now;
         head.last_expunge_modseq = modseq;
+        if (left.uid >= head.recent_from_uid) --head.recent_count;
       } else {
         change.deletes.push_back(ModseqKey(kExpungedPrefix, left.modseq, left.uid));
         change.deletes.push_back(ExpungedUidKey(left.uid));

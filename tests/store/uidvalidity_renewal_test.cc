@@ -58,6 +58,13 @@ TEST_F(UidvalidityRenewalTest, EachTimeItIsAnotherOneAndOtherwiseItStays) {
   ExpectClean();
 }
 
+TEST_F(UidvalidityRenewalTest, WhatAMailboxIsForStays) {
+  ASSERT_THAT(SyncWait(store().mailboxes().SetSpecialUse("anna", "Trash", {"\\Trash"})),
+              IsOk());
+  Reopen();
+  EXPECT_THAT(Status("anna", "Trash").special_use, testing::ElementsAre("\\Trash"));
+}
+
 TEST_F(UidvalidityRenewalTest, ANewMailboxHasNoneThatWasGivenOut) {
   Reopen();
   const uint32_t renewed = Status("anna", "Trash").uidvalidity;
