@@ -19,9 +19,6 @@ namespace {
 // What an idle connection may keep of its output buffer.
 constexpr size_t kIdleOutputOctets = 1024;
 constexpr std::chrono::seconds kLinger(2);
-// Of a TLS record that we send, which OpenSSL holds until the client has taken it. Half
-// of what there may be: a session that isn't read holds its output as well.
-constexpr long kRecordOctets = 8 * 1024;
 // Between two looks whether the client's host is there.
 constexpr std::chrono::seconds kHostCheckPause(1);
 // What the kernel takes of us before the network has taken it. By default that grows
@@ -244,6 +241,7 @@ asio::awaitable<bool> Connection::StartTls(ServerTls& tls) {
   }
   SSL_set_mode(tls_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // Half of what a record may have: OpenSSL holds it until the client has taken it.
   SSL_set_max_send_fragment(tls_.get(), kRecordOctets);
   while (true) {
     ERR_clear_error();

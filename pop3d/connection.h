@@ -25,8 +25,11 @@ namespace restante::pop3 {
 
 class Connection {
  public:
-  // What output() may gather before it has to be flushed, but for one line.
+  // What output() may gather before it has to be flushed, but for one line: with TLS what
+  // goes into a record, since OpenSSL holds the one under way besides.
   static constexpr size_t kOutputOctets = 16 * 1024;
+  static constexpr size_t kRecordOctets = 8 * 1024;
+  size_t full_output() const { return secure() ? kRecordOctets : kOutputOctets; }
 
   Connection(asio::ip::tcp::socket socket, Deadlines& deadlines, LineLimits lines = {});
   Connection(const Connection&) = delete;

@@ -63,7 +63,7 @@ asio::awaitable<std::optional<Line>> Session::NextLine(LineLimit limit) {
     const Line line = connection_.input().Next(limit);
     if (line.kind != Line::Kind::kNone) {
       connection_.Touch();
-      if (out().size() >= Connection::kOutputOctets || On(Fault::kReplyPerWrite)) {
+      if (out().size() >= connection_.full_output() || On(Fault::kReplyPerWrite)) {
         const bool flushed = co_await connection_.Flush();
         if (!flushed) break;
       }

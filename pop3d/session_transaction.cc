@@ -115,7 +115,7 @@ asio::awaitable<void> Session::ListAll(Verb verb) {
       absl::StrAppend(&out(), number, " ", On(Fault::kUidlChanges) ? identity_.id : row->uidl,
                       "\r\n");
     }
-    if (out().size() >= Connection::kOutputOctets) {
+    if (out().size() >= connection_.full_output()) {
       const bool flushed = co_await connection_.Flush();
       if (!flushed) co_return;
     }

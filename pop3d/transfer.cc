@@ -204,7 +204,7 @@ asio::awaitable<bool> Transfer::PassOn(bool stuff, DotStuffer& stuffer) {
       output.append(octets.data(), octets.size());
     }
     Advance(octets.size());
-    if (output.size() < Connection::kOutputOctets) continue;
+    if (output.size() < connection_.full_output()) continue;
     const bool flushed = co_await Flush();
     if (!flushed) co_return false;
   }

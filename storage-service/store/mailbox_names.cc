@@ -52,7 +52,7 @@ bool HasForbidden(absl::string_view text) {
 }  // namespace
 
 std::string CanonicalMailboxName(absl::string_view name) {
-  constexpr absl::string_view kInboxName = kInbox;
+  const absl::string_view kInboxName = kInbox;
   if (name.empty()) return std::string(kInboxName);
   const bool inbox = absl::StartsWithIgnoreCase(name, kInboxName) &&
                      (name.size() == kInboxName.size() || name[kInboxName.size()] == '/');

@@ -112,6 +112,13 @@ def syntax_of_auth(d):
             d.keyword not in (b"USER", b"CAPA"))
 
 
+@rule("A line over 255 octets is refused as one, with a response code; Dovecot takes it for an "
+      "unknown command", "RFC 2449, 4: 255 octets, CRLF included", "Restante")
+def line_too_long(d):
+    return (len(d.line) > 253 and statuses(d) == (b"-ERR", b"-ERR") and
+            (d.ours.code, d.theirs.code) == (b"SYS/PERM", b""))
+
+
 @rule("Dovecot reads a command up to a NUL", "RFC 1939, 3: commands are of printable ASCII",
       "Restante", ends=True)
 def nul_in_a_command(d):

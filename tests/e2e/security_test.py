@@ -55,7 +55,7 @@ class Guarded(harness.StackTest):
 
     def test_unknown_user_and_wrong_password_look_alike_in_time(self):
         wrong, unknown = [], []
-        for _ in range(8):
+        for _ in range(5):
             wrong.append(self.refusal(USER, "wrong")[1])
             unknown.append(self.refusal("nobody@example.org", "wrong")[1])
         for seconds in wrong + unknown:
