@@ -65,13 +65,16 @@ class Pace:
 def allow_open_files(count):
     """For this process and those that it starts."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < count:
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        return
+    most = hard if hard == resource.RLIM_INFINITY else max(hard, count)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, most))
+    except (ValueError, OSError) as error:  # only root may raise the hard limit
         raise RuntimeError(
             "this test needs %d open files, and the hard limit is %d: raise it, as root by "
             "`ulimit -n %d` before, or by LimitNOFILE= of the service that runs it" % (
-                count, hard, count))
-    if soft != resource.RLIM_INFINITY and soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+                count, hard, count)) from error
 
 
 def drop_all(connection):
