@@ -28,7 +28,9 @@ POLICIES = {
 }
 
 
-libcrypt = ctypes.CDLL("libcrypt.so.1")
+# crypt(3) answers in a buffer of the library: PyDLL keeps the interpreter locked, so that
+# two threads never have it at once.
+libcrypt = ctypes.PyDLL("libcrypt.so.1")
 libcrypt.crypt.restype = ctypes.c_char_p
 
 

@@ -2,6 +2,7 @@
 requirements and the cases name each other.
 """
 
+import concurrent.futures
 import fnmatch
 import os
 import re
@@ -13,6 +14,7 @@ import dialogue
 import letters
 import player
 import servers
+import store
 from wire import Failure
 
 
@@ -55,6 +57,15 @@ def play(steps, *pieces, messages=None):
         player.play(case, server, patience=5)
     finally:
         server.stop()
+
+
+class Accounts(unittest.TestCase):
+    def test_hashes_are_right_when_several_threads_make_them_at_once(self):
+        passwords = ["tulip", "rose"] * 200
+        alone = {password: store.hash_of(password) for password in passwords[:2]}
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            hashes = list(pool.map(store.hash_of, passwords))
+        self.assertEqual(hashes, [alone[password] for password in passwords])
 
 
 class Judging(unittest.TestCase):
