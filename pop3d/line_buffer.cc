@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "pop3d/faults.h"
@@ -44,7 +45,8 @@ void LineBuffer::Grow(size_t octets) {
   // What is longer than the longest line is refused before it has to fit; and a string
   // that grows by itself takes twice as much as it is asked for.
   const size_t longest =
-      std::max({kPipelining, limits_.command, limits_.sasl_response + kAroundResponse});
+      std::max({kPipelining, limits_.command,
+                std::min(limits_.sasl_response + kAroundResponse, kKeptOctets + kPipelining)});
   if (storage_.size() < longest) octets = std::clamp(octets, kPipelining, longest);
   std::string larger(octets, '\0');
   std::memcpy(larger.data(), storage_.data(), end_);
@@ -76,45 +78,53 @@ Line LineBuffer::Next(LineLimit limit) {
   while (true) {
     const absl::string_view octets(storage_.data() + begin_, end_ - begin_);
     const size_t found = octets.find('\n', scanned_);
+    const size_t most = LimitFor(limit);
+    const bool may_cut = most > kKeptOctets;
     if (found == octets.npos) {
       if (skipping_) {
         begin_ = end_;
         scanned_ = 0;
         return {};
       }
-      if (octets.size() >= LimitFor(limit)) {
+      if (dropped_ + octets.size() >= most) {
         begin_ = end_;
-        scanned_ = 0;
+        scanned_ = dropped_ = 0;
         skipping_ = !On(Fault::kLongLineRunsItsEnd);
-        return {Line::Kind::kTooLong, {}};
+        return {Line::Kind::kTooLong, {}, 0};
       }
       if (On(Fault::kUnfinishedLineIsACommand) && !octets.empty()) {
         begin_ = end_;
         scanned_ = 0;
-        return {Line::Kind::kLine, octets};
+        return {Line::Kind::kLine, octets, octets.size()};
       }
-      scanned_ = octets.size();
+      if (may_cut && octets.size() > kKeptOctets) {
+        dropped_ += octets.size() - kKeptOctets;
+        end_ = begin_ + kKeptOctets;
+      }
+      scanned_ = end_ - begin_;
       return {};
     }
     const size_t length = found + 1;
-    const bool too_long = length > LimitFor(limit);
+    const size_t whole = length + std::exchange(dropped_, 0);
     begin_ += length;
     scanned_ = 0;
     if (skipping_) {
       skipping_ = false;
       continue;
     }
-    if (too_long) return {Line::Kind::kTooLong, {}};
-    return {Line::Kind::kLine, WithoutLineEnd(octets.substr(0, length))};
+    if (whole > most) return {Line::Kind::kTooLong, {}, whole};
+    if (whole > kKeptOctets) return {Line::Kind::kLine, octets.substr(0, kKeptOctets), whole};
+    return {Line::Kind::kLine, WithoutLineEnd(octets.substr(0, length)), whole};
   }
 }
 
 std::optional<absl::string_view> LineBuffer::Peek(size_t* cursor) const {
-  if (skipping_) return std::nullopt;
+  if (skipping_ || dropped_ > 0) return std::nullopt;
   const absl::string_view octets(storage_.data() + begin_, end_ - begin_);
   const size_t found = octets.find('\n', *cursor);
   if (found == octets.npos) return std::nullopt;
   const absl::string_view line = octets.substr(*cursor, found + 1 - *cursor);
+  if (line.size() > kKeptOctets) return std::nullopt;
   *cursor = found + 1;
   return WithoutLineEnd(line);
 }

@@ -1,6 +1,7 @@
 // Lines out of received octets. Knows no socket: octets come in segments of any
 // size, lines leave one at a time. Bounded: a line that is too long is reported
-// once and the rest of it skipped as it arrives, without being kept.
+// once and the rest of it skipped as it arrives, without being kept; of a long line
+// within its limit the beginning is kept.
 //
 // Lines end in CRLF (RFC 1939, section 3); a bare LF is taken as well, as other
 // servers do. Limits count the whole line with its end. One thread.
@@ -20,6 +21,9 @@ inline constexpr size_t kCommandLineOctets = 255;
 // RFC 5034, section 4, leaves the length of a SASL response open; tokens of some
 // mechanisms have tens of kilobytes.
 inline constexpr size_t kSaslResponseOctets = 64 * 1024;
+// What is kept of a line with a SASL response. No mechanism of ours can do with more:
+// names of 255 octets and a password of 1,024 are 2 KiB.
+inline constexpr size_t kKeptOctets = 16 * 1024;
 
 // In octets; those of a line with its end.
 struct LineLimits {
@@ -40,8 +44,13 @@ enum class LineLimit {
 struct Line {
   enum class Kind { kNone, kLine, kTooLong };
   Kind kind = Kind::kNone;
-  // Without its end. Valid until the next call of a method that isn't const.
+  // Without its end; the first kKeptOctets of a longer line. Valid until the next call of
+  // a method that isn't const.
   absl::string_view text;
+  // With its end, whether or not all was kept.
+  size_t octets = 0;
+
+  bool cut() const { return octets > kKeptOctets; }
 };
 
 class LineBuffer {
@@ -80,6 +89,8 @@ class LineBuffer {
   size_t end_ = 0;
   // Octets from begin_ on in which no LF was found.
   size_t scanned_ = 0;
+  // Of the line at begin_, behind its first kKeptOctets, which are there.
+  size_t dropped_ = 0;
   bool skipping_ = false;
   bool last_read_filled_ = false;
 };

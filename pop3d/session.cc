@@ -62,6 +62,7 @@ asio::awaitable<std::optional<Line>> Session::NextLine(LineLimit limit) {
     if (connection_.closed()) break;
     const Line line = connection_.input().Next(limit);
     if (line.kind != Line::Kind::kNone) {
+      line_octets_ = line.octets;
       connection_.Touch();
       if (out().size() >= connection_.full_output() || On(Fault::kReplyPerWrite)) {
         const bool flushed = co_await connection_.Flush();

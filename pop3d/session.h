@@ -137,8 +137,8 @@ class Session {
   asio::awaitable<void> Pass(std::string password);
   asio::awaitable<void> Auth(std::string argument);
   asio::awaitable<std::optional<std::string>> SaslResponse();
-  asio::awaitable<void> AuthPlain(std::string response);
-  asio::awaitable<void> AuthExternal(std::string response);
+  asio::awaitable<void> AuthPlain(std::string response, bool cut);
+  asio::awaitable<void> AuthExternal(std::string response, bool cut);
   asio::awaitable<void> LogIn(v1::LoginRequest request, absl::string_view method);
   asio::awaitable<void> RefuseLogin(absl::Status status, TimePoint arrival);
   // The user, who has proved to be it, has too many.
@@ -198,6 +198,8 @@ class Session {
   // had come.
   uint32_t refused_ = 0;
   uint32_t refused_before_ = 0;
+  // Of the line that was last read.
+  size_t line_octets_ = 0;
   // No reply has been begun that isn't ended, so that -ERR can be said.
   bool between_replies_ = false;
   bool proxied_tls_ = false;

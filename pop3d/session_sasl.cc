@@ -39,14 +39,20 @@ asio::awaitable<void> Session::Auth(std::string argument) {
     response = co_await SaslResponse();
     if (!response.has_value()) co_return;
   }
-  if (response->size() > environment_.settings.lines.sasl_response) {
+  // Of a long line the beginning was kept; it has ended in CRLF.
+  const bool cut = line_octets_ > kKeptOctets;
+  const size_t octets =
+      cut ? line_octets_ - 2 - (kKeptOctets - response->size()) : response->size();
+  if (octets > environment_.settings.lines.sasl_response) {
     RefuseLength(Text::kResponseTooLong);
     co_return;
   }
+  // What is whole of it in base64.
+  if (cut) response->resize(response->size() / 4 * 4);
   if (external) {
-    co_await AuthExternal(*std::move(response));
+    co_await AuthExternal(*std::move(response), cut);
   } else {
-    co_await AuthPlain(*std::move(response));
+    co_await AuthPlain(*std::move(response), cut);
   }
 }
 
@@ -66,8 +72,11 @@ asio::awaitable<std::optional<std::string>> Session::SaslResponse() {
   co_return std::string(line->text);
 }
 
-asio::awaitable<void> Session::AuthPlain(std::string response) {
+asio::awaitable<void> Session::AuthPlain(std::string response, bool cut) {
   absl::StatusOr<PlainCredentials> credentials = ParsePlain(response);
+  if (cut && credentials.ok()) {
+    credentials = absl::PermissionDeniedError("longer than any password");
+  }
   if (absl::IsPermissionDenied(credentials.status())) {
     // Answered as a wrong password is, and counted with those.
     const TimePoint arrival = environment_.link.deadlines().Now();
@@ -85,10 +94,10 @@ asio::awaitable<void> Session::AuthPlain(std::string response) {
   }
 }
 
-asio::awaitable<void> Session::AuthExternal(std::string response) {
+asio::awaitable<void> Session::AuthExternal(std::string response, bool cut) {
   // The identity to act as; none: that which the certificate names.
   std::optional<std::string> identity = DecodeBase64(response);
-  if (!identity.has_value() || identity->find('\0') != identity->npos) {
+  if (cut || !identity.has_value() || identity->find('\0') != identity->npos) {
     Refuse(Text::kNotExternal);
     co_return;
   }

@@ -20,8 +20,6 @@ PASSWORD = "tulip"
 KIB = 1024
 MIB = 1024 * KIB
 SESSION_OCTETS = 64 * KIB
-# While a SASL response of 64 KiB comes in, that is held besides.
-SASL_OCTETS = 64 * KIB
 
 # Under sanitizers it is only looked for what they find.
 SHARE = 8 if harness.SANITIZER else 1
@@ -49,7 +47,7 @@ class SessionMemory(harness.StackTest):
                 for message in (LARGE, LARGE):
                     check(lmtp.deliver(message, cls.users[first:first + 100]))
         begin = time.monotonic()
-        threads = [threading.Thread(target=cls.deliver_many, args=(MANY // 8,))
+        threads = [threading.Thread(target=cls.deliver_many, args=(-(-MANY // 8),))
                    for _ in range(8)]
         for thread in threads:
             thread.start()
@@ -99,7 +97,10 @@ class SessionMemory(harness.StackTest):
 
     def resting_rss(self):
         """Once it has not grown for three seconds: calls that read messages end when
-        their client hasn't read for one, and others begin."""
+        their client hasn't read for one, and others begin. A sanitizer keeps what is
+        freed, and with it memory always grows."""
+        if harness.SANITIZER:
+            return self.rss()
         def rests():
             before = self.rss()
             for _ in range(6):
@@ -160,8 +161,7 @@ class SessionMemory(harness.StackTest):
             connection = self.connect(tls=True)
             read_lines(connection, 1)
             connection.sendall(b"AUTH PLAIN " + b"A" * 65500)
-        self.expect_octets_each("unfinished SASL responses over TLS", SESSIONS, begin,
-                                SESSION_OCTETS + SASL_OCTETS)
+        self.expect_octets_each("unfinished SASL responses over TLS", SESSIONS, begin)
 
     def test_every_other_message_marked_and_nothing_read(self):
         dele = list(itertools.chain.from_iterable(

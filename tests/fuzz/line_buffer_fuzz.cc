@@ -1,5 +1,5 @@
 // The front-end's line buffer: the same lines however the octets are cut, those that a
-// plain splitter finds, and never more memory than the longest line.
+// plain splitter finds, and never more memory than is kept of the longest line.
 #include <utility>
 
 #include "pop3d/line_buffer.h"
@@ -43,7 +43,7 @@ Lines InPieces(const std::vector<std::string_view>& pieces, LineLimit limit) {
       buffer.Received(size);
       TakeAll(buffer, limit, piece.substr(0, size).find('\n') != piece.npos, &lines);
       piece.remove_prefix(size);
-      PROPERTY(buffer.CapacityForTest() <= kSaslResponseOctets + 64);
+      PROPERTY(buffer.CapacityForTest() <= kKeptOctets + 4096);
     }
     buffer.Release();
   }

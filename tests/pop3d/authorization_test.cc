@@ -283,6 +283,23 @@ TEST_F(AuthorizationTest, RefusesResponsesThatAreNotPlain) {
   EXPECT_EQ(storage_.logins(), 0);
 }
 
+TEST_F(AuthorizationTest, ReadsResponsesToTheirEndThatAreLongerThanItKeeps) {
+  auto client = Greeted();
+  const std::string longer(40'000, 'p');
+  EXPECT_THAT(client->Command(absl::StrCat("AUTH PLAIN ", Plain("user", longer))),
+              StartsWith("-ERR [AUTH] "));
+  EXPECT_EQ(client->Command("AUTH PLAIN"), "+ ");
+  EXPECT_THAT(client->Command(Plain("user", longer)), StartsWith("-ERR [AUTH] "));
+  // What is kept of it is no base64, or has no user.
+  for (const char octet : {'!', 'A'}) {
+    EXPECT_THAT(client->Command(absl::StrCat("AUTH PLAIN ", std::string(40'000, octet))),
+                AllOf(StartsWith("-ERR "), Not(HasSubstr("[AUTH]"))));
+  }
+  EXPECT_EQ(storage_.logins(), 0);
+  EXPECT_EQ(client->Command(absl::StrCat("AUTH PLAIN ", Plain("user", "secret"))),
+            "+OK Logged in.");
+}
+
 TEST_F(AuthorizationTest, RefusesToActForAnotherUserAsItRefusesAWrongPassword) {
   auto client = Greeted();
   const std::string response = absl::Base64Escape(absl::string_view("boss\0user\0secret", 16));
@@ -307,12 +324,12 @@ TEST_F(AuthorizationTest, TellsWrongCredentialsOfAuthAsThoseOfPass) {
             "-ERR [AUTH] Authentication failed.");
 }
 
-TEST_F(AuthorizationTest, TakesAResponseOf64KiBInitialAndContinued) {
-  // 3 octets make 4 characters.
-  const std::string password(kSaslResponseOctets / 4 * 3 - 6, 'p');
+TEST_F(AuthorizationTest, TakesAWholeResponseInitialAndContinued) {
+  // 3 octets make 4 characters; the longest that is kept with its command and line end.
+  const std::string password(kKeptOctets / 4 * 3 - 18, 'p');
   storage_.AddAccount("user", password, {});
   const std::string response = Plain("user", password);
-  ASSERT_EQ(response.size(), kSaslResponseOctets);
+  ASSERT_EQ(response.size(), kKeptOctets - 16);
   auto client = Greeted();
   EXPECT_EQ(client->Command(absl::StrCat("AUTH PLAIN ", response)), "+OK Logged in.");
   EXPECT_EQ(client->Command("QUIT"), "+OK Logging out.");

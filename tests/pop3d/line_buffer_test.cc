@@ -100,7 +100,10 @@ TEST(LineBufferTest, AllowsAuthAnInitialResponseOf64KiB) {
   LineBuffer buffer;
   const std::string line = absl::StrCat("auth PLAIN ", std::string(kSaslResponseOctets, 'A'));
   Receive(absl::StrCat(line, "\r\n"), &buffer);
-  EXPECT_EQ(Lines(&buffer, LineLimit::kCommandOrAuth), Strings{line});
+  const Line whole = buffer.Next(LineLimit::kCommandOrAuth);
+  EXPECT_EQ(whole.text, line.substr(0, kKeptOctets));
+  EXPECT_EQ(whole.octets, line.size() + 2);
+  EXPECT_TRUE(whole.cut());
   Receive(absl::StrCat(line, std::string(100, 'A'), "\r\nSTAT\r\n"), &buffer);
   EXPECT_EQ(Lines(&buffer, LineLimit::kCommandOrAuth), (Strings{"!", "STAT"}));
   Receive(absl::StrCat("PASS ", std::string(300, 'A'), "\r\n"), &buffer);
@@ -115,9 +118,32 @@ TEST(LineBufferTest, AllowsASaslResponseOf64KiBInSegmentsOfAnySize) {
     EXPECT_EQ(Lines(&buffer, LineLimit::kSaslResponse), Strings{});
   }
   Receive("\r\n", &buffer);
-  EXPECT_EQ(Lines(&buffer, LineLimit::kSaslResponse), Strings{response});
+  EXPECT_EQ(Lines(&buffer, LineLimit::kSaslResponse), Strings{response.substr(0, kKeptOctets)});
   buffer.Release();
   EXPECT_LE(buffer.CapacityForTest(), 512u);
+}
+
+TEST(LineBufferTest, KeepsTheBeginningOfALongResponseHoweverItIsCut) {
+  for (const size_t size :
+       {kKeptOctets - 2, kKeptOctets - 1, kKeptOctets, kKeptOctets + 5000}) {
+    const std::string response = "AUTH PLAIN " + std::string(size - 11, 'A');
+    const bool cut = size + 2 > kKeptOctets;
+    const std::string kept =
+        cut ? absl::StrCat(response, "\r\n").substr(0, kKeptOctets) : response;
+    for (const size_t piece :
+         {size_t{1}, size_t{1000}, kKeptOctets, kKeptOctets + 1, 2 * kKeptOctets}) {
+      const std::string octets = absl::StrCat(response, "\r\nSTAT\r\n");
+      LineBuffer buffer;
+      Strings lines;
+      for (size_t at = 0; at < octets.size(); at += piece) {
+        Receive(octets.substr(at, piece), &buffer);
+        for (std::string& line : Lines(&buffer, LineLimit::kCommandOrAuth)) {
+          lines.push_back(std::move(line));
+        }
+      }
+      EXPECT_EQ(lines, (Strings{kept, "STAT"})) << size << " in pieces of " << piece;
+    }
+  }
 }
 
 TEST(LineBufferTest, LetsOneLookAtWholeLinesWithoutTakingThem) {
@@ -132,7 +158,7 @@ TEST(LineBufferTest, LetsOneLookAtWholeLinesWithoutTakingThem) {
   EXPECT_EQ(buffer.Peek(&cursor), "RETR 2");
 }
 
-TEST(LineBufferTest, HoldsNoMoreThanTheLongestLineOfAResponse) {
+TEST(LineBufferTest, HoldsNoMoreOfAResponseThanIsKept) {
   LineBuffer buffer;
   const std::string line = "AUTH PLAIN " + std::string(kSaslResponseOctets + 40, 'A');
   for (absl::string_view rest = line; !rest.empty();) {
@@ -143,7 +169,7 @@ TEST(LineBufferTest, HoldsNoMoreThanTheLongestLineOfAResponse) {
     rest.remove_prefix(size);
     EXPECT_EQ(buffer.Next(LineLimit::kCommandOrAuth).kind, Line::Kind::kNone);
   }
-  EXPECT_LE(buffer.CapacityForTest(), kSaslResponseOctets + 64);
+  EXPECT_LE(buffer.CapacityForTest(), kKeptOctets + 4096);
 }
 
 }  // namespace
