@@ -45,7 +45,8 @@ void AppendCapabilities(const Settings& settings, const CapabilityState& state,
   if (state.logged_in || !On(Fault::kCapaLacksTopBeforeLogin)) out->append("TOP\r\nUIDL\r\n");
   out->append("RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");
   // RFC 6856, sections 2 and 3.
-  out->append("UTF8 USER\r\nLANG\r\n");
+  if (!settings.hide_utf8) out->append("UTF8 USER\r\n");
+  out->append("LANG\r\n");
   AppendPolicy(state, out);
   if (!settings.implementation.empty()) {
     absl::StrAppend(out, "IMPLEMENTATION ", settings.implementation, "\r\n");

@@ -165,6 +165,7 @@ config::Pop3dConfig DefaultConfig() {
   config.set_max_command_octets(static_cast<uint32_t>(settings.lines.command));
   config.set_max_sasl_response_octets(static_cast<uint32_t>(settings.lines.sasl_response));
   config.set_preferred_language(std::string(TagOf(settings.preferred_language)));
+  config.set_hide_utf8(settings.hide_utf8);
   const auto set = [](google::protobuf::Duration* duration, TimeSpan value) {
     *duration = ToProto(absl::FromChrono(value));
   };
@@ -264,6 +265,7 @@ Settings SettingsFrom(const config::Pop3dConfig& config) {
   settings.preferred_language =
       FindLanguage(config.preferred_language(), settings.preferred_language)
           .value_or(settings.preferred_language);
+  settings.hide_utf8 = config.hide_utf8();
   settings.lock_wait = ToTimeSpan(config.lock_wait());
   settings.take_over = config.take_over();
   settings.drain_time = ToTimeSpan(config.drain_time());

@@ -42,6 +42,8 @@ struct Settings {
   std::string implementation = "Restante";
   // What `LANG *` chooses.
   Language preferred_language = Language::kEnglish;
+  // UTF8 isn't in CAPA.
+  bool hide_utf8 = false;
   // How long a login waits for a maildrop in use, and whether it then takes it over.
   TimeSpan lock_wait{0};
   bool take_over = false;

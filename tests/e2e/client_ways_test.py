@@ -124,6 +124,16 @@ class Evolution(Ways):
         self.assertEqual(subjects(evolution.camel(self.account(), self.directory)), [4])
 
 
+class EvolutionThatMaySayUtf8(Ways):
+    configs = {"pop3d": {"hide_utf8": True}}
+
+    def test_it_does_not_where_the_server_hides_it(self):
+        fetched = evolution.camel(self.account(), self.directory, utf8=True)
+        self.assertEqual(subjects(fetched), [1, 2, 3])
+        self.assertIn(b"CAPA", self.tap.commands())
+        self.assertFalse([line for line in self.tap.commands() if line.startswith(b"UTF8")])
+
+
 class Migration(Ways):
     """A client that leaves its mail on the server polls Dovecot, and then Restante at the
     same address, with the state that it has kept."""

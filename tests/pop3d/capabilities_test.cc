@@ -70,5 +70,10 @@ TEST_F(CapabilitiesTest, SaysNothingOfTheImplementationWhenToldSo) {
   EXPECT_THAT(Reply(true, true), Not(HasSubstr("IMPLEMENTATION")));
 }
 
+TEST_F(CapabilitiesTest, LeavesOutUtf8WhenToldSo) {
+  settings_.hide_utf8 = true;
+  EXPECT_THAT(Reply(true, true), HasSubstr("\r\nPIPELINING\r\nLANG\r\n"));
+}
+
 }  // namespace
 }  // namespace restante::pop3

@@ -97,6 +97,7 @@ TEST(SettingsTest, CarriesEveryValueOver) {
                         "failed_login_delay: 250ms, max_failed_logins: 5, max_connections: 7, "
                         "drain_time: 1s, storage_wait: 1s, storage_timeout: 2s, "
                         "lock_wait: 5s, take_over: true, preferred_language: it, "
+                        "hide_utf8: true, "
                         "max_bad_commands_before_login: 3, max_bad_commands: 4, "
                         "keepalive: {idle: 10s, interval: 5s, probes: 2}}",
                         "test", &config)
@@ -115,6 +116,7 @@ TEST(SettingsTest, CarriesEveryValueOver) {
   EXPECT_EQ(settings.lock_wait, std::chrono::seconds(5));
   EXPECT_TRUE(settings.take_over);
   EXPECT_EQ(settings.preferred_language, Language::kItalian);
+  EXPECT_TRUE(settings.hide_utf8);
   EXPECT_EQ(settings.max_bad_commands_before_login, 3u);
   EXPECT_EQ(settings.max_bad_commands, 4u);
   EXPECT_EQ(settings.keepalive.idle, std::chrono::seconds(10));
