@@ -122,6 +122,11 @@ class Directory : public Accounts {
   // Whether an account has this mailbox, under whatever name.
   Task<absl::StatusOr<bool>> HasMailbox(AccountId account, MailboxId mailbox);
 
+  // Of a page of accounts behind `after`, erases those that no address leads to and that
+  // have never held mail: a crash while they were made leaves them. The last account of
+  // the page; the zero id: there is no more.
+  Task<absl::StatusOr<AccountId>> EraseOrphans(AccountId after);
+
   // What the account's mailboxes hold together, kept up to date while somebody has it.
   Task<absl::StatusOr<std::shared_ptr<AccountUsage>>> UsageOf(Entry account);
 
@@ -217,6 +222,7 @@ class Directory : public Accounts {
   Task<absl::StatusOr<std::string>> FlawOf(std::string address, AccountId account,
                                            size_t slice);
   Task<absl::Status> VerifyShards(const std::function<void(VerifyFinding)>* report);
+  Task<absl::Status> EraseIfOrphan(AccountId account);
 
   engine::Engine* const engine_;
   MailboxTable* const mailboxes_;

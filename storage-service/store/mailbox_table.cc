@@ -91,6 +91,10 @@ Task<absl::StatusOr<std::shared_ptr<Mailbox>>> MailboxTable::Find(MailboxId mail
 
 Task<absl::Status> MailboxTable::Create(MailboxId mailbox, AccountId owner,
                                         uint32_t uidvalidity) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (remembers_made_) made_.insert(mailbox);
+  }
   absl::StatusOr<engine::Version> version = co_await ReadVersion(engine_, mailbox);
   if (!version.ok()) co_return version.status();
   absl::StatusOr<std::optional<Head>> there = co_await ReadHead(engine_, mailbox);
@@ -110,6 +114,17 @@ Task<absl::Status> MailboxTable::Create(MailboxId mailbox, AccountId owner,
   request.puts.emplace_back(HeadKey(), Encode(head));
   absl::StatusOr<engine::Version> made = co_await CommitDirectly(engine_, std::move(request));
   co_return made.status();
+}
+
+bool MailboxTable::WasMade(const MailboxId& mailbox) const {
+  absl::MutexLock lock(&mutex_);
+  return made_.contains(mailbox);
+}
+
+void MailboxTable::ForgetWhatWasMade() {
+  absl::MutexLock lock(&mutex_);
+  made_ = {};
+  remembers_made_ = false;
 }
 
 Task<absl::StatusOr<MailboxStatus>> MailboxTable::Status(MailboxId mailbox) {

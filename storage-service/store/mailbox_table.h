@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -42,6 +43,11 @@ class MailboxTable {
   // Makes an empty mailbox, durably. A mailbox that is there already, with the
   // same owner, stays as it is and is no error: a retry after a crash is harmless.
   Task<absl::Status> Create(MailboxId mailbox, AccountId owner, uint32_t uidvalidity);
+
+  // Whether Create was called for it since the opening: it may get its name any moment.
+  // Known until it is forgotten.
+  bool WasMade(const MailboxId& mailbox) const ABSL_LOCKS_EXCLUDED(mutex_);
+  void ForgetWhatWasMade() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Durable figures; the name stays empty. Completes inline when cached.
   Task<absl::StatusOr<MailboxStatus>> Status(MailboxId mailbox);
@@ -82,6 +88,8 @@ class MailboxTable {
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<MailboxId, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   std::list<MailboxId> by_age_ ABSL_GUARDED_BY(mutex_);  // oldest first
+  absl::flat_hash_set<MailboxId> made_ ABSL_GUARDED_BY(mutex_);
+  bool remembers_made_ ABSL_GUARDED_BY(mutex_) = true;
 };
 
 }  // namespace restante::store

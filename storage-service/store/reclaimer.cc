@@ -22,12 +22,13 @@ constexpr size_t kMailboxesInPage = 1024;
 }  // namespace
 
 Reclaimer::Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBodies* pending,
-                     DeliveryIds* ids, const Clock* clock, const StoreOptions& options,
-                     IsNamed is_named)
+                     DeliveryIds* ids, Orphans* orphans, const Clock* clock,
+                     const StoreOptions& options, IsNamed is_named)
     : engine_(engine),
       mailboxes_(mailboxes),
       pending_(pending),
       ids_(ids),
+      orphans_(orphans),
       clock_(clock),
       expunged_grace_(options.expunged_grace),
       log_retention_{options.change_log_age, options.change_log_entries},
@@ -144,10 +145,12 @@ Task<absl::StatusOr<uint64_t>> Reclaimer::Pass() {
     NoteDeliveryId(mailbox, absl::InfinitePast());
     failure = forgotten;
   }
-  absl::StatusOr<uint64_t> orphans = co_await LookIntoDoubtfulBodies();
+  absl::StatusOr<uint64_t> doubtful = co_await LookIntoDoubtfulBodies();
+  if (!doubtful.ok()) co_return doubtful.status();
+  absl::StatusOr<uint64_t> orphans = co_await orphans_->LookOn();
   if (!orphans.ok()) co_return orphans.status();
   if (!failure.ok()) co_return failure;
-  co_return erased + *orphans;
+  co_return erased + *doubtful + *orphans;
 }
 
 Task<absl::Status> Reclaimer::WalkThroughMailboxes() {

@@ -10,7 +10,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -24,6 +23,7 @@
 #include "storage-service/store/delivery_ids.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
+#include "storage-service/store/orphans.h"
 #include "storage-service/store/pending_bodies.h"
 #include "storage-service/store/store.h"
 
@@ -31,12 +31,10 @@ namespace restante::store {
 
 class Reclaimer {
  public:
-  // Whether an account has a mailbox, under whatever name.
-  using IsNamed =
-      std::function<Task<absl::StatusOr<bool>>(AccountId account, MailboxId mailbox)>;
+  using IsNamed = Orphans::IsNamed;
 
   Reclaimer(engine::Engine* engine, MailboxTable* mailboxes, PendingBodies* pending,
-            DeliveryIds* ids, const Clock* clock, const StoreOptions& options,
+            DeliveryIds* ids, Orphans* orphans, const Clock* clock, const StoreOptions& options,
             IsNamed is_named);
   // Not while a pass is under way; see Stop.
   ~Reclaimer() = default;
@@ -82,6 +80,7 @@ class Reclaimer {
   MailboxTable* const mailboxes_;
   PendingBodies* const pending_;
   DeliveryIds* const ids_;
+  Orphans* const orphans_;
   const Clock* const clock_;
   const absl::Duration expunged_grace_;
   const LogRetention log_retention_;

@@ -12,6 +12,7 @@
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/maildrop_sessions.h"
 #include "storage-service/store/message_reader.h"
+#include "storage-service/store/orphans.h"
 #include "storage-service/store/passwords.h"
 #include "storage-service/store/pending_bodies.h"
 #include "storage-service/store/reclaimer.h"
@@ -47,11 +48,10 @@ class MailStore : public Store {
         pending_(engine_.get(), options_.clock),
         delivery_ids_(engine_.get(), options_.delivery_id_window),
         uidls_(engine_.get(), &mailbox_table_.bodies()),
-        reclaimer_(engine_.get(), &mailbox_table_, &pending_, &delivery_ids_, options_.clock,
-                   options_,
-                   [this](AccountId account, MailboxId mailbox) {
-                     return directory_->HasMailbox(account, mailbox);
-                   }),
+        orphans_(engine_.get(), &mailbox_table_, NamedInDirectory(),
+                 [this](AccountId after) { return directory_->EraseOrphans(after); }),
+        reclaimer_(engine_.get(), &mailbox_table_, &pending_, &delivery_ids_, &orphans_,
+                   options_.clock, options_, NamedInDirectory()),
         directory_(std::make_unique<Directory>(engine_.get(), &mailbox_table_, &sealer_,
                                                options_.clock, options_)),
         retention_(engine_.get(), &mailbox_table_, directory_.get(), options_.clock,
@@ -126,6 +126,12 @@ class MailStore : public Store {
     return options;
   }
 
+  Orphans::IsNamed NamedInDirectory() {
+    return [this](AccountId account, MailboxId mailbox) {
+      return directory_->HasMailbox(account, mailbox);
+    };
+  }
+
   DeliveryTools Tools() {
     DeliveryTools tools;
     tools.engine = engine_.get();
@@ -164,6 +170,7 @@ class MailStore : public Store {
   PendingBodies pending_;
   DeliveryIds delivery_ids_;
   UidlIndex uidls_;
+  Orphans orphans_;
   Reclaimer reclaimer_;
   std::unique_ptr<Directory> directory_;
   Retention retention_;
