@@ -8,6 +8,8 @@
 //   engine.reset();       // whatever it does, it can't write any more
 //   fs->LoseUnsynced(n);  // what the disk has when the machine starts again
 //
+// An operation is whatever changes a file or a directory, or makes a change durable.
+//
 // Thread-safe.
 #pragma once
 
@@ -31,9 +33,18 @@ class ForgetfulFileSystem : public rocksdb::FileSystemWrapper {
   const char* Name() const override { return "ForgetfulFileSystem"; }
 
   void Freeze();
+  // At the n-th operation from now on, which comes to nothing, or to a write that was
+  // cut off.
+  void FreezeAtOperation(uint64_t n);
+  // How many there were.
+  uint64_t operations() const;
   // Of what was not synced at the end of each file, up to `torn_octets` survive
   // all the same: a write that was cut off. Writes succeed again.
   void LoseUnsynced(uint64_t torn_octets);
+  // What was not synced survives or not as it happens, each file for itself: nothing,
+  // all, a write that was cut off, or pages of it out of their order, with zeros where
+  // those between are missing. Likewise new files and renames. Writes succeed again.
+  void LoseUnsyncedAtRandom(uint64_t seed);
 
   rocksdb::IOStatus NewWritableFile(const std::string& name,
                                     const rocksdb::FileOptions& options,
@@ -65,14 +76,23 @@ class ForgetfulFileSystem : public rocksdb::FileSystemWrapper {
     std::optional<std::string> replaced;  // what `to` held before
   };
 
-  rocksdb::IOStatus Alive() const ABSL_LOCKS_EXCLUDED(mutex_);
-  rocksdb::IOStatus Appended(const std::string& name, uint64_t octets);
-  rocksdb::IOStatus Truncated(const std::string& name, uint64_t octets);
+  enum class Fate { kHappens, kIsCutOff, kDoesNot };
+  // Of the operation that is begun now; counts it.
+  Fate Next() ABSL_LOCKS_EXCLUDED(mutex_);
+  Fate NextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Appended(const std::string& name, uint64_t octets);
+  void Truncated(const std::string& name, uint64_t octets);
   rocksdb::IOStatus Synced(const std::string& name);
   rocksdb::IOStatus DirectorySynced(const std::string& name);
 
+  // Those from `first` on, the last one first.
+  void UndoRenames(size_t first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   mutable absl::Mutex mutex_;
   bool frozen_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t operations_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t freeze_at_ ABSL_GUARDED_BY(mutex_) = 0;  // the operation's number; 0: none
   std::map<std::string, State> files_ ABSL_GUARDED_BY(mutex_);
   // What a directory's next sync makes durable, in order.
   std::vector<std::string> new_files_ ABSL_GUARDED_BY(mutex_);
