@@ -319,7 +319,8 @@ class Hostile(harness.StackTest):
             connection = self.connect()
             connection.sendall(b"AUTH PLAIN " + b"A" * 65570)
         first, second, count = self.lots(600 // SHARE, begin)
-        self.expect_octets_each("unfinished SASL responses", first, second, count)
+        self.expect_octets_each("unfinished SASL responses", first, second, count,
+                                SESSION_OCTETS)
         self.expect_others_served("with %d unfinished SASL responses" % (600 // SHARE))
 
 
