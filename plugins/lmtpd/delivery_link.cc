@@ -73,11 +73,9 @@ class DeliveryLink::Stream
 
   void OnWriteDone(bool /*ok*/) override {
     // A write that failed is followed by a read that fails.
-    if (Stream* stream = link_.OnWritten(); stream != nullptr) {
-      stream->StartWrite(&stream->request);
-    } else if (std::exchange(release_hold_, false)) {
-      RemoveHold();
-    }
+    const AfterWrite after = link_.OnWritten();
+    if (after.next != nullptr) after.next->StartWrite(&after.next->request);
+    if (after.release_hold) RemoveHold();
   }
 
   void OnDone(const grpc::Status& status) override {
@@ -94,7 +92,6 @@ class DeliveryLink::Stream
   grpc::ClientContext context_;
   v1::DeliverStreamResponse response_;
   bool reads_ended_ = false;  // guarded by the link's mutex
-  bool release_hold_ = false;
 };
 
 DeliveryLink::DeliveryLink(const std::shared_ptr<grpc::ChannelInterface>& channel,
@@ -244,12 +241,13 @@ void DeliveryLink::OnProbeAnswered() {
   if (on_first_up) std::move(on_first_up)();
 }
 
-DeliveryLink::Stream* DeliveryLink::OnWritten() {
+DeliveryLink::AfterWrite DeliveryLink::OnWritten() {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
   stream_->request = v1::DeliverStreamRequest();
-  stream_->release_hold_ = stream_->reads_ended_;
-  return BeginWrite();
+  // Decided here: once the lock is free another thread may write, and its end may come
+  // before the caller goes on. When reading has ended nobody does.
+  return {BeginWrite(), stream_->reads_ended_};
 }
 
 void DeliveryLink::OnEnded(const absl::Status& status) {

@@ -79,6 +79,12 @@ class DeliveryLink {
     Clock::time_point until;
   };
 
+  // What the end of a write is followed by.
+  struct AfterWrite {
+    Stream* next = nullptr;     // to be written to again
+    bool release_hold = false;  // nothing is written any more
+  };
+
   void OpenStream() ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes the next parts into the stream's request; the caller then writes it, without
   // the lock. Null if there is nothing to write, or no stream, or a write under way.
@@ -88,7 +94,7 @@ class DeliveryLink {
   // What the stream reports.
   void OnResults(v1::DeliverStreamResponse response) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnProbeAnswered() ABSL_LOCKS_EXCLUDED(mutex_);
-  Stream* OnWritten() ABSL_LOCKS_EXCLUDED(mutex_);
+  AfterWrite OnWritten() ABSL_LOCKS_EXCLUDED(mutex_);
   void OnEnded(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::unique_ptr<v1::DeliveryService::Stub> stub_;

@@ -114,6 +114,27 @@ TEST_F(DeliveryLinkTest, KeepsMessagesBelowTheLimitWhenManyRecipientsGather) {
   EXPECT_EQ(storage_.streams(), 1);
 }
 
+// While one write's end is told of, another thread begins the next one: for
+// ThreadSanitizer.
+TEST_F(DeliveryLinkTest, TakesFromManyThreadsWhileWritesEnd) {
+  constexpr int kThreads = 4;
+  constexpr uint64_t kEach = 300;
+  StartLink();
+  up_.WaitForNotification();
+  std::vector<std::thread> senders;
+  for (int sender = 0; sender < kThreads; ++sender) {
+    senders.emplace_back([&, sender] {
+      for (uint64_t i = 0; i < kEach; ++i) {
+        link_->Send(Check(1000 + sender * kEach + i, "user"));
+        // Writes that carry one part each end while others begin.
+        std::this_thread::yield();
+      }
+    });
+  }
+  for (std::thread& sender : senders) sender.join();
+  EXPECT_EQ(inbox_.Await(kThreads * kEach).size(), kThreads * kEach);
+}
+
 TEST_F(DeliveryLinkTest, LosesWhatWasSentAndKeepsWhatWasNotWhenTheStreamBreaks) {
   StartLink();
   storage_.HoldAnswers();
