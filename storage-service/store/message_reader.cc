@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "common/log.h"
 #include "storage-service/store/account_mailboxes.h"
 #include "storage-service/store/join.h"
 #include "storage-service/store/mailbox_rows.h"
@@ -37,6 +38,8 @@ class SessionSource : public MessageSource {
     return absl::OkStatus();
   }
 
+  const MailboxId& mailbox() const override { return session_->mailbox->id(); }
+
   bool utf8() const override { return session_->facts.utf8; }
 
   Task<absl::StatusOr<std::optional<StoredRow>>> Find(uint32_t uid) override {
@@ -56,6 +59,8 @@ class MailboxSource : public MessageSource {
       : engine_(engine), mailbox_(std::move(mailbox)) {}
 
   absl::Status Check() override { return absl::OkStatus(); }
+
+  const MailboxId& mailbox() const override { return mailbox_->id(); }
 
   bool utf8() const override { return true; }
 
@@ -134,6 +139,7 @@ Task<PartReader::Found> PartReader::OpenPart(ReadPart part) {
   if (!row->has_value()) co_return Found{NoSuchMessage(part.uid), {}};
   const StoredRow& message = **row;
   Open open;
+  open.guid = message.guid;
   open.body = message.body;
   open.message = message.octets;
   uint64_t header = message.header_octets;
@@ -179,10 +185,11 @@ Task<ReadPiece> PartReader::ReadPieceOf(uint32_t part, Found* found, size_t room
         // Gone with its row, or missing under a row that is there?
         absl::StatusOr<std::optional<StoredRow>> row = co_await source_->Find(parts_[part].uid);
         const bool gone = row.ok() && !row->has_value();
-        failure = gone ? NoSuchMessage(parts_[part].uid)
-                       : MakeError(v1::ERROR_REASON_CORRUPT,
-                                   absl::StrCat("body ", open.body.ToHex(),
-                                                " has fewer octets than its row says"));
+        failure =
+            gone ? NoSuchMessage(parts_[part].uid)
+                 : Corrupt(parts_[part].uid, open, "it has fewer octets than its row says");
+      } else if (ReasonOf(failure) == v1::ERROR_REASON_CORRUPT) {
+        failure = Corrupt(parts_[part].uid, open, failure.message());
       }
       piece.error = WithReason(failure);
       break;
@@ -199,6 +206,21 @@ Task<ReadPiece> PartReader::ReadPieceOf(uint32_t part, Found* found, size_t room
   }
   piece.last = !piece.error.ok() || open.offset >= open.end;
   co_return piece;
+}
+
+absl::Status PartReader::Corrupt(uint32_t uid, const Open& open, absl::string_view what) const {
+  const std::string mailbox = source_->mailbox().ToHex();
+  const std::string guid = open.guid.ToHex();
+  LogError("store", "CorruptMessage",
+           {{"mailbox", mailbox}, {"uid", uid}, {"guid", guid}, {"error", what}});
+  absl::Status status =
+      MakeError(v1::ERROR_REASON_CORRUPT,
+                absl::StrCat("message ", guid, " with UID ", uid, " of mailbox ", mailbox,
+                             ", in body ", open.body.ToHex(), ": ", what));
+  SetErrorMetadata(status, "mailbox_id", mailbox);
+  SetErrorMetadata(status, "uid", absl::StrCat(uid));
+  SetErrorMetadata(status, "guid", guid);
+  return status;
 }
 
 Task<absl::StatusOr<std::unique_ptr<MessageReader>>> MessageReading::Read(

@@ -32,6 +32,8 @@ class MessageSource {
   // Before each frame: may the reading go on? LEASE_LOST.
   virtual absl::Status Check() = 0;
 
+  virtual const MailboxId& mailbox() const = 0;
+
   // Whether messages are shown as they are, or by their surrogates.
   virtual bool utf8() const = 0;
 
@@ -51,6 +53,7 @@ class PartReader : public MessageReader {
  private:
   // The part under way, once its row is known.
   struct Open {
+    Guid guid;
     engine::BodyId body;
     uint64_t offset = 0;
     uint64_t end = 0;
@@ -77,6 +80,8 @@ class PartReader : public MessageReader {
   Task<Found> OpenPart(ReadPart part);
   Task<absl::Status> FindRows();
   Task<ReadPiece> ReadPieceOf(uint32_t part, Found* found, size_t room);
+  // What is told, and logged, of a body that isn't what it was.
+  absl::Status Corrupt(uint32_t uid, const Open& open, absl::string_view what) const;
 
   engine::Engine* const engine_;
   const std::unique_ptr<MessageSource> source_;

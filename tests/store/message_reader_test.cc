@@ -164,6 +164,33 @@ TEST_F(MessageReaderTest, ACorruptBodyIsAnErrorAndNeverWrongOctets) {
   EXPECT_THAT(Read(Session("anna"), 1).status(), HasReason(v1::ERROR_REASON_CORRUPT));
 }
 
+TEST_F(MessageReaderTest, ACorruptBodyIsNamedInFull) {
+  Fill({});
+  const RecipientResult result = Deliver("anna", MessageOf(100'000));
+  const OpenedMaildrop session = Session("anna");
+  // In the second chunk: the first was right, and was sent.
+  engine().FailNth(Call::kReadBody, 2, MakeError(v1::ERROR_REASON_CORRUPT, "checksum"));
+  const absl::Status status = Read(session, 1).status();
+  EXPECT_THAT(status, HasReason(v1::ERROR_REASON_CORRUPT));
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(
+                  testing::HasSubstr(result.guid.ToHex()), testing::HasSubstr("UID 1"),
+                  testing::HasSubstr(result.mailbox.ToHex()), testing::HasSubstr("checksum")));
+  EXPECT_EQ(ErrorMetadataOf(status),
+            (std::map<std::string, std::string>{{"uid", "1"},
+                                                {"guid", result.guid.ToHex()},
+                                                {"mailbox_id", result.mailbox.ToHex()}}));
+}
+
+TEST_F(MessageReaderTest, ABodyThatIsCutShortIsCorruptToo) {
+  Fill({});
+  const RecipientResult result = Deliver("anna", MessageOf(100'000));
+  engine().EraseBody(result.guid, [](absl::Status) {});
+  const absl::Status status = Read(Session("anna"), 1).status();
+  EXPECT_THAT(status, HasReason(v1::ERROR_REASON_CORRUPT));
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("fewer octets"));
+}
+
 TEST_F(MessageReaderTest, TheEndOfTheSessionEndsTheReading) {
   Fill({MessageOf(300'000)});
   const OpenedMaildrop session = Session("anna");
