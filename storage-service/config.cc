@@ -1,5 +1,7 @@
 #include "storage-service/config.h"
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "common/config.h"
 #include "common/net.h"
@@ -84,6 +86,10 @@ config::StorageConfig DefaultStorageConfig() {
   *config.mutable_reclaim_interval() = ToProto(store.reclaim_interval);
   *config.mutable_change_log()->mutable_age() = ToProto(store.change_log_age);
   config.mutable_change_log()->set_entries(store.change_log_entries);
+  config.mutable_disk()->set_reserve(engine.reserve_octets);
+  config.mutable_disk()->set_garbage_percent(
+      static_cast<uint32_t>(std::lround(engine.garbage_share * 100)));
+  *config.mutable_disk()->mutable_garbage_interval() = ToProto(engine.compaction_interval);
   *config.mutable_drain_time() = ToProto(absl::Seconds(5));
   *config.mutable_sessions()->mutable_lease_grace() = ToProto(store.lease_grace);
   *config.mutable_sessions()->mutable_unary_lease() = ToProto(store.unary_lease);
@@ -121,6 +127,10 @@ absl::Status CheckStorageConfig(const config::StorageConfig& config) {
            CheckDuration("reclaim_interval", config.reclaim_interval(), absl::Milliseconds(10)),
            CheckDuration("change_log.age", config.change_log().age(), absl::ZeroDuration()),
            CheckRange("change_log.entries", config.change_log().entries(), 0, kMany),
+           CheckRange("disk.reserve", config.disk().reserve(), 0, kTiB),
+           CheckRange("disk.garbage_percent", config.disk().garbage_percent(), 1, 90),
+           CheckDuration("disk.garbage_interval", config.disk().garbage_interval(),
+                         absl::Milliseconds(10)),
            CheckDuration("drain_time", config.drain_time(), absl::ZeroDuration()),
            CheckLeaseGrace(config),
            CheckDuration("sessions.unary_lease", config.sessions().unary_lease(),
@@ -159,6 +169,9 @@ engine::EngineOptions EngineOptionsFrom(const config::StorageConfig& config) {
   options.reader_threads = static_cast<int>(config.engine().reader_threads());
   options.background_jobs = static_cast<int>(config.engine().background_jobs());
   options.open_files = static_cast<int>(config.engine().open_files());
+  options.reserve_octets = config.disk().reserve();
+  options.compaction_interval = FromProto(config.disk().garbage_interval());
+  options.garbage_share = config.disk().garbage_percent() / 100.0;
   return options;
 }
 

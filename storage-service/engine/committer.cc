@@ -19,9 +19,11 @@ absl::Status Closed() { return absl::CancelledError("the engine is shutting down
 
 }  // namespace
 
-Committer::Committer(const Database& database, const EngineOptions& options)
+Committer::Committer(const Database& database, const EngineOptions& options,
+                     Compactor& compactor)
     : database_(database),
       options_(options),
+      compactor_(compactor),
       batcher_(database, options.cached_versions, options.sync_commits) {
   writer_ = std::thread([this] { RunWriter(); });
   completer_ = std::thread([this] { RunCompleter(); });
@@ -78,10 +80,12 @@ void Committer::Stop() {
 }
 
 void Committer::RunWriter() {
-  while (true) {
-    std::vector<Work> batch = TakeBatch();
-    if (batch.empty()) break;
-    WriteBatch(std::move(batch));
+  while (std::optional<std::vector<Work>> batch = TakeBatch()) {
+    if (!batch->empty()) {
+      WriteBatch(*std::move(batch));
+    } else {
+      Ready().IgnoreError();
+    }
   }
   std::vector<Answer> cancelled;
   {
@@ -92,15 +96,15 @@ void Committer::RunWriter() {
   Deliver(std::move(cancelled));
 }
 
-std::vector<Committer::Work> Committer::TakeBatch() {
+std::optional<std::vector<Committer::Work>> Committer::TakeBatch() {
   std::vector<Work> batch;
   absl::MutexLock lock(&mutex_);
   auto ready = [this] {
     mutex_.AssertReaderHeld();
     return stopped_ || !queue_.empty();
   };
-  mutex_.Await(absl::Condition(&ready));
-  if (stopped_) return batch;
+  mutex_.AwaitWithTimeout(absl::Condition(&ready), options_.resume_interval);
+  if (stopped_) return std::nullopt;
   size_t octets = 0;
   while (!queue_.empty() &&
          (batch.empty() || octets + queue_.front().octets <= options_.batch_octets)) {
@@ -161,8 +165,11 @@ void Committer::WriteBatch(std::vector<Work> batch) {
   }
   const absl::Time begin = absl::Now();
   if (failure.ok()) {
+    const uint64_t erased = batcher_.erased_octets();
     failure = batcher_.Write();
-    if (!failure.ok()) {
+    if (failure.ok()) {
+      compactor_.NoteErased(erased);
+    } else {
       broken_ = failure;
       ++added.failed_writes;
     }

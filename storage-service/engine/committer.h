@@ -6,13 +6,14 @@
 //
 // After a write that failed, everything fails that was submitted before its answer
 // was given: it may build on what was lost. Then RocksDB is asked now and then to
-// go on.
+// go on, also when nobody writes: only then can it give room back.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -23,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "storage-service/engine/compactor.h"
 #include "storage-service/engine/database.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/engine/engine_options.h"
@@ -32,8 +34,8 @@ namespace restante::engine {
 
 class Committer {
  public:
-  // `database` outlives this.
-  Committer(const Database& database, const EngineOptions& options);
+  // `database` and `compactor` outlive this.
+  Committer(const Database& database, const EngineOptions& options, Compactor& compactor);
   ~Committer() { Stop(); }
 
   // As Engine::Commit. OVERLOADED on the calling thread, when as many commits
@@ -68,8 +70,9 @@ class Committer {
 
   void RunWriter();
   void RunCompleter();
-  // What is to be written next; blocks until there is some. Empty: stopped.
-  std::vector<Work> TakeBatch();
+  // What is to be written next; blocks until there is some, or for a while: then it is
+  // empty. Nothing: stopped.
+  std::optional<std::vector<Work>> TakeBatch();
   void WriteBatch(std::vector<Work> batch);
   // OK when RocksDB takes writes, or takes them again.
   absl::Status Ready();
@@ -80,6 +83,7 @@ class Committer {
 
   const Database& database_;
   const EngineOptions options_;
+  Compactor& compactor_;
 
   mutable absl::Mutex mutex_;
   std::deque<Work> queue_ ABSL_GUARDED_BY(mutex_);

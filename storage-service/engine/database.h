@@ -38,6 +38,8 @@ class Database {
   }
   rocksdb::ColumnFamilyHandle* bodies() const { return bodies_; }
   BackgroundErrors& background_errors() const { return *background_errors_; }
+  rocksdb::Env* env() const { return db_->GetEnv(); }
+  const std::string& path() const { return directory_.path(); }
   uint64_t epoch() const { return epoch_; }
 
  private:

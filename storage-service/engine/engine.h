@@ -134,9 +134,13 @@ class Engine {
   // Writes chunk `index` of a body. Not durable by itself: a body is durable when
   // a commit submitted after all its PutChunk calls is. `done` comes when the
   // engine is ready for more: a caller that waits for it before the next chunk
-  // keeps memory bounded. RESOURCE_EXHAUSTED (STORE_FULL).
+  // keeps memory bounded. RESOURCE_EXHAUSTED (STORE_FULL): at once when CheckRoom says so.
   virtual void PutChunk(const BodyId& body, uint32_t index, std::string data,
                         Done<absl::Status> done) = 0;
+
+  // OK; or RESOURCE_EXHAUSTED (STORE_FULL) while only a reserve is left: PutChunk is
+  // refused then, and everything else goes on, so that room can be made. Costs nothing.
+  virtual absl::Status CheckRoom() const = 0;
 
   // Octets [offset, offset + length) of a body, fewer at its end; length is at
   // most kChunkOctets, at least 1. NOT_FOUND: the body has no octet at offset.
@@ -162,6 +166,12 @@ class Engine {
                           Done<absl::StatusOr<std::vector<Id128>>> done) = 0;
   virtual void ListBodies(const BodyId& after, size_t limit,
                           Done<absl::StatusOr<std::vector<BodyInfo>>> done) = 0;
+
+  // Of what was deleted and erased before this call no octet is on the medium any more
+  // when done is called with OK. Costs up to as much writing as the store has octets, and
+  // may take long; calls at the same time share one. By itself an engine gives room back
+  // too, in its own time.
+  virtual void Purge(Done<absl::Status> done) = 0;
 
   // Figures for an operator; names carry their unit.
   virtual std::map<std::string, double> Stats() const = 0;

@@ -39,12 +39,24 @@ struct EngineOptions {
   int background_jobs = 2;
   int open_files = 512;
 
-  // A blob file is rewritten as a whole when half of it is garbage.
   uint64_t blob_file_octets = uint64_t{64} << 20;
+
+  // What is live is moved together once more than this share of the store is garbage;
+  // how often that is looked at; and how much is moved at a time, at least. Little
+  // garbage costs much: at 12 % each octet that is returned takes 7 that are moved.
+  double garbage_share = 0.12;
+  absl::Duration compaction_interval = absl::Seconds(10);
+  uint64_t compaction_step_octets = uint64_t{1} << 30;
 
   // After a failed write, how long until the store is asked whether it works
   // again; calls in between fail at once.
   absl::Duration resume_interval = absl::Seconds(1);
+
+  // What is left free on the disk when bodies are refused (at most a tenth of the file
+  // system; 0: none), and how often the file system is asked. It has to hold what
+  // memtables hold, and what a compaction writes before it can delete.
+  uint64_t reserve_octets = uint64_t{512} << 20;
+  absl::Duration space_check_interval = absl::Seconds(1);
 
   // Null: the machine's. For tests.
   std::shared_ptr<rocksdb::FileSystem> file_system;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "storage-service/engine/request_checks.h"
 
 namespace restante::engine {
@@ -69,6 +70,17 @@ MemoryEngine::Fault MemoryEngine::Meet(Call call) {
     }
   }
   return met;
+}
+
+void MemoryEngine::SetFull(bool full) {
+  absl::MutexLock lock(&mutex_);
+  full_ = full;
+}
+
+absl::Status MemoryEngine::CheckRoom() const {
+  absl::MutexLock lock(&mutex_);
+  if (!full_) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_STORE_FULL, "only the reserve is left");
 }
 
 void MemoryEngine::HoldCommits() {
@@ -244,7 +256,9 @@ void MemoryEngine::GetVersion(const ShardId& shard, Done<absl::StatusOr<Version>
 
 void MemoryEngine::PutChunk(const BodyId& body, uint32_t index, std::string data,
                             Done<absl::Status> done) {
-  Run(Call::kPutChunk, CheckChunk(data.size()), std::move(done), [&](MemoryContent& content) {
+  absl::Status checked = CheckChunk(data.size());
+  if (checked.ok()) checked = CheckRoom();
+  Run(Call::kPutChunk, std::move(checked), std::move(done), [&](MemoryContent& content) {
     absl::Status status = content.CheckNeighbours(body, index, data.size());
     if (status.ok()) {
       content.Change(body, MemoryContent::PutChunk{
@@ -299,6 +313,12 @@ void MemoryEngine::ListBodies(const BodyId& after, size_t limit,
                               Done<absl::StatusOr<std::vector<BodyInfo>>> done) {
   Run(Call::kListBodies, CheckLimit(limit), std::move(done),
       [&](MemoryContent& content) { return content.ListBodies(after, limit); });
+}
+
+void MemoryEngine::Purge(Done<absl::Status> done) {
+  // What is erased leaves nothing here.
+  Run(Call::kPurge, absl::OkStatus(), std::move(done),
+      [](MemoryContent&) { return absl::OkStatus(); });
 }
 
 std::map<std::string, double> MemoryEngine::Stats() const {

@@ -45,6 +45,7 @@ class MemoryEngine : public Engine {
     kEraseBody,
     kListShards,
     kListBodies,
+    kPurge,
   };
 
   // Whether a call that reports a failure was carried out all the same, as a
@@ -71,6 +72,9 @@ class MemoryEngine : public Engine {
   // How often a call was made.
   size_t calls(Call call) const;
 
+  // Only the reserve is left, or there is room again.
+  void SetFull(bool full);
+
   // From now on commits wait, neither visible nor durable, until they are
   // released, in the order in which they were submitted.
   void HoldCommits();
@@ -96,6 +100,7 @@ class MemoryEngine : public Engine {
   // INVALID_ARGUMENT also for a short chunk that isn't the body's last.
   void PutChunk(const BodyId& body, uint32_t index, std::string data,
                 Done<absl::Status> done) override;
+  absl::Status CheckRoom() const override;
   void ReadBody(const BodyId& body, uint64_t offset, size_t length,
                 Done<absl::StatusOr<std::string>> done) override;
   void AddReference(const BodyId& body, const BodyReference& reference,
@@ -109,10 +114,11 @@ class MemoryEngine : public Engine {
                   Done<absl::StatusOr<std::vector<Id128>>> done) override;
   void ListBodies(const BodyId& after, size_t limit,
                   Done<absl::StatusOr<std::vector<BodyInfo>>> done) override;
+  void Purge(Done<absl::Status> done) override;
   std::map<std::string, double> Stats() const override;
 
  private:
-  static constexpr size_t kCalls = static_cast<size_t>(Call::kListBodies) + 1;
+  static constexpr size_t kCalls = static_cast<size_t>(Call::kPurge) + 1;
 
   struct Fault {
     size_t countdown = 0;  // 0: every call
@@ -146,6 +152,7 @@ class MemoryEngine : public Engine {
   MemoryContent content_ ABSL_GUARDED_BY(mutex_);
   std::multimap<Call, Fault> faults_ ABSL_GUARDED_BY(mutex_);
   std::array<size_t, kCalls> calls_ ABSL_GUARDED_BY(mutex_){};
+  bool full_ ABSL_GUARDED_BY(mutex_) = false;
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -27,13 +27,17 @@ absl::StatusOr<std::unique_ptr<Engine>> RocksEngine::Open(const std::string& pat
 
 RocksEngine::RocksEngine(std::unique_ptr<Database> database, const EngineOptions& options)
     : database_(std::move(database)),
+      free_space_(database_->env(), database_->path(), options.reserve_octets,
+                  options.space_check_interval),
+      compactor_(*database_, free_space_, options),
       readers_(options.reader_threads, options.queued_reads),
-      committer_(*database_, options) {}
+      committer_(*database_, options, compactor_) {}
 
 RocksEngine::~RocksEngine() {
   // Completions may read, and what the readers complete may commit: both answer
   // CANCELLED once stopped.
   committer_.Stop();
+  compactor_.Stop();
   readers_.Stop();
 }
 
@@ -117,10 +121,13 @@ void RocksEngine::Commit(CommitRequest request, Done<absl::StatusOr<Version>> do
 
 void RocksEngine::PutChunk(const BodyId& body, uint32_t index, std::string data,
                            Done<absl::Status> done) {
-  if (absl::Status status = CheckChunk(data.size()); !status.ok()) {
+  absl::Status status = CheckChunk(data.size());
+  if (status.ok()) status = free_space_.Check();
+  if (!status.ok()) {
     std::move(done)(std::move(status));
     return;
   }
+  free_space_.Spend(data.size());
   // The checksum is made here and now: from now on it guards the data.
   const auto octets = static_cast<uint32_t>(data.size());
   std::string sealed = keys::SealChunk(keys::Chunk(body, index), std::move(data));
@@ -189,6 +196,8 @@ void RocksEngine::ListBodies(const BodyId& after, size_t limit,
 
 std::map<std::string, double> RocksEngine::Stats() const {
   std::map<std::string, double> stats = committer_.Stats();
+  stats.merge(free_space_.Stats());
+  stats.merge(compactor_.Stats());
   stats["queued_reads"] = static_cast<double>(readers_.waiting());
   const auto add = [&](const char* name, const std::string& property, bool sum) {
     uint64_t value = 0;

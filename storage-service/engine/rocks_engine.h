@@ -13,9 +13,11 @@
 
 #include "absl/status/statusor.h"
 #include "storage-service/engine/committer.h"
+#include "storage-service/engine/compactor.h"
 #include "storage-service/engine/database.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/engine/engine_options.h"
+#include "storage-service/engine/free_space.h"
 #include "storage-service/engine/reader_pool.h"
 
 namespace restante::engine {
@@ -42,6 +44,7 @@ class RocksEngine : public Engine {
   void Commit(CommitRequest request, Done<absl::StatusOr<Version>> done) override;
   void PutChunk(const BodyId& body, uint32_t index, std::string data,
                 Done<absl::Status> done) override;
+  absl::Status CheckRoom() const override { return free_space_.Check(); }
   void ReadBody(const BodyId& body, uint64_t offset, size_t length,
                 Done<absl::StatusOr<std::string>> done) override;
   void AddReference(const BodyId& body, const BodyReference& reference,
@@ -55,6 +58,7 @@ class RocksEngine : public Engine {
                   Done<absl::StatusOr<std::vector<Id128>>> done) override;
   void ListBodies(const BodyId& after, size_t limit,
                   Done<absl::StatusOr<std::vector<BodyInfo>>> done) override;
+  void Purge(Done<absl::Status> done) override { compactor_.Purge(std::move(done)); }
   std::map<std::string, double> Stats() const override;
 
  private:
@@ -68,6 +72,8 @@ class RocksEngine : public Engine {
   void Answer(First first, Done<absl::StatusOr<T>> done, Read read);
 
   std::unique_ptr<Database> database_;
+  FreeSpace free_space_;
+  Compactor compactor_;
   ReaderPool readers_;
   Committer committer_;
 };

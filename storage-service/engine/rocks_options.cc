@@ -50,6 +50,8 @@ rocksdb::DBOptions MakeDatabaseOptions(const EngineOptions& options, rocksdb::En
   // Large flushes reach the disk bit by bit, not in one burst that a commit's
   // fsync then waits for.
   database.bytes_per_sync = uint64_t{1} << 20;
+  // Logs and manifests take what they hold, not what they may come to hold.
+  database.allow_fallocate = false;
   database.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   database.max_log_file_size = size_t{8} << 20;
   database.keep_log_file_num = 4;
@@ -64,9 +66,9 @@ std::vector<rocksdb::ColumnFamilyDescriptor> MakeFamilies(const EngineOptions& o
   // Chunks go to blob files; records and very small bodies stay in the tree.
   bodies.min_blob_size = 512;
   bodies.blob_file_size = options.blob_file_octets;
-  bodies.enable_blob_garbage_collection = true;
-  bodies.blob_garbage_collection_age_cutoff = 1.0;
-  bodies.blob_garbage_collection_force_threshold = 0.5;
+  // Compactions move keys and leave the bodies where they are: those that have to be moved
+  // are moved by the Compactor.
+  bodies.enable_blob_garbage_collection = false;
   return {{rocksdb::kDefaultColumnFamilyName, records},
           {kStateFamily, records},
           {kMessagesFamily, records},

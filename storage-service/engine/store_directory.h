@@ -32,6 +32,7 @@ class StoreDirectory {
   StoreDirectory& operator=(StoreDirectory&&) = delete;
   ~StoreDirectory();
 
+  const std::string& path() const { return path_; }
   std::string database_path() const { return path_ + "/db"; }
   // False when RocksDB's files are yet to be made.
   bool has_database() const { return has_database_; }

@@ -157,13 +157,14 @@ absl::Status WriteBatcher::AddErasure(const BodyErasure& erasure) {
     read.iterate_upper_bound = &upper;
     const std::unique_ptr<rocksdb::Iterator> records(database_.db().NewIterator(read, family));
     size_t count = 0;
-    for (records->Seek(begin); records->Valid() && !by_range; records->Next()) {
+    for (records->Seek(begin); records->Valid(); records->Next()) {
       by_range = ++count > kRecordsErasedSingly;
+      const auto record = keys::ParseBodyRecord(AsView(records->key()));
+      const bool chunk = record.has_value() && record->chunk.has_value();
+      if (chunk) erased_octets_ += keys::DecodeLength(AsView(records->value())).value_or(0);
+      if (by_range) continue;
       doomed.push_back(records->key().ToString());
-      if (const auto record = keys::ParseBodyRecord(doomed.back());
-          record.has_value() && record->chunk.has_value()) {
-        doomed.push_back(keys::Chunk(erasure.body, *record->chunk));
-      }
+      if (chunk) doomed.push_back(keys::Chunk(erasure.body, *record->chunk));
     }
     if (!records->status().ok()) {
       return FromRocks(records->status(),
@@ -201,6 +202,7 @@ absl::Status WriteBatcher::Write() {
     batch_.Clear();
   }
   commits_ = 0;
+  erased_octets_ = 0;
   return FromRocks(status, "cannot write");
 }
 

@@ -65,8 +65,9 @@ class WriteBatcher {
   // Writes the batch and begins a new one. Durable if any commit was in it.
   absl::Status Write();
 
-  // What the last Write held.
+  // What the batch holds: commits, and octets of bodies that it erases.
   size_t commits() const { return commits_; }
+  uint64_t erased_octets() const { return erased_octets_; }
 
  private:
   absl::StatusOr<Version> CurrentVersion(const ShardId& shard);
@@ -80,6 +81,7 @@ class WriteBatcher {
 
   rocksdb::WriteBatch batch_;
   size_t commits_ = 0;
+  uint64_t erased_octets_ = 0;
   absl::flat_hash_map<ShardId, Version> new_versions_;
   absl::flat_hash_set<BodyId> bodies_put_;
 };

@@ -47,6 +47,7 @@ Task<absl::Status> AppendedMessages::Begin(MessageProperties properties, bool ut
   absl::Status legal = CheckProperties(properties);
   if (legal.ok()) legal = SetFlags(properties.flags, message.row);
   if (legal.ok()) legal = CheckFits(declared_octets);
+  if (legal.ok()) legal = tools_.engine->CheckRoom();
   if (!legal.ok()) co_return legal;
   message.row.internal_date = properties.internal_date.value_or(tools_.clock->Now());
   message.body =

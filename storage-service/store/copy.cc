@@ -42,6 +42,7 @@ Task<absl::StatusOr<CopyAnswer>> CopyMessages(DeletionTools tools, QuotaClaim qu
                                               std::shared_ptr<Mailbox> to,
                                               std::vector<UidRange> uids, absl::Time now) {
   absl::Status legal = CheckUids(uids);
+  if (legal.ok()) legal = tools.engine->CheckRoom();
   if (!legal.ok()) co_return legal;
   // Until the commit is complete nobody expunges what is read here, so the bodies stay.
   AsyncMutex::Guard guard = co_await from->changes().Lock();

@@ -48,6 +48,8 @@ Task<Addressee> Ingest::LookUp(std::string recipient, uint64_t declared_octets) 
   absl::StatusOr<Directory::Entry> account =
       co_await directory_->FindRecipient(std::move(recipient));
   if (!account.ok()) co_return Addressee{account.status(), nullptr};
+  absl::Status room = tools_.engine->CheckRoom();
+  if (!room.ok()) co_return Addressee{std::move(room), nullptr};
   const AccountEntry& entry = **account;
   std::shared_ptr<AccountUsage> usage;
   if (entry.quota_octets > 0) {

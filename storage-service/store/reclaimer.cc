@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/errors.h"
 #include "common/log.h"
 #include "storage-service/store/mailbox_records.h"
@@ -77,10 +79,43 @@ Task<absl::StatusOr<uint64_t>> Reclaimer::Run() {
   absl::StatusOr<uint64_t> erased = absl::InternalError("");
   {
     AsyncMutex::Guard guard = co_await turn_.Lock();
+    const absl::Time begin = absl::Now();
     erased = co_await Pass();
+    NotePass(begin, erased);
   }
   EndPass();
   co_return erased;
+}
+
+void Reclaimer::NotePass(absl::Time begin, const absl::StatusOr<uint64_t>& erased) {
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
+  {
+    absl::MutexLock lock(&mutex_);
+    ++counters_.passes;
+    counters_.seconds += seconds;
+    counters_.last = absl::Now();
+    if (erased.ok()) {
+      counters_.bodies += *erased;
+    } else {
+      ++counters_.failed_passes;
+    }
+  }
+  if (!erased.ok() || *erased == 0) return;
+  LogInfo("store", "Reclaimed", {{"bodies", *erased}, {"seconds", absl::StrCat(seconds)}});
+}
+
+std::map<std::string, double> Reclaimer::Stats() const {
+  absl::MutexLock lock(&mutex_);
+  return {
+      {"reclaim_bodies_total", static_cast<double>(counters_.bodies)},
+      {"reclaim_change_log_entries_total", static_cast<double>(counters_.log_entries)},
+      {"reclaim_failures_total", static_cast<double>(counters_.failed_passes)},
+      {"reclaim_last_unix_seconds", absl::ToDoubleSeconds(counters_.last - absl::UnixEpoch())},
+      {"reclaim_passes_total", static_cast<double>(counters_.passes)},
+      {"reclaim_seconds_total", counters_.seconds},
+      {"reclaim_waiting_delivery_ids", static_cast<double>(delivery_ids_.size())},
+      {"reclaim_waiting_mailboxes", static_cast<double>(expunged_.size())},
+  };
 }
 
 void Reclaimer::RunInBackground() {
@@ -221,6 +256,7 @@ Task<absl::StatusOr<absl::Time>> Reclaimer::ReclaimMailbox(MailboxId mailbox,
     if (!*more) break;
   }
   absl::Time log_due = absl::InfiniteFuture();
+  const uint64_t log_entries = (*found)->durable().tombstone_count;
   while (!stopping()) {
     absl::StatusOr<bool> more =
         co_await TrimChangeLog(engine_, *found, log_retention_, clock_->Now(), &log_due);
@@ -228,7 +264,11 @@ Task<absl::StatusOr<absl::Time>> Reclaimer::ReclaimMailbox(MailboxId mailbox,
       co_return absl::InfiniteFuture();
     }
     if (!more.ok()) co_return more.status();
-    if (!*more) co_return std::min(due, log_due);
+    if (*more) continue;
+    const uint64_t left = (*found)->durable().tombstone_count;
+    absl::MutexLock lock(&mutex_);
+    if (left < log_entries) counters_.log_entries += log_entries - left;
+    co_return std::min(due, log_due);
   }
   co_return absl::InfinitePast();
 }

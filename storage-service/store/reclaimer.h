@@ -10,6 +10,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -57,11 +59,16 @@ class Reclaimer {
   // A pass by itself, unless one is under way.
   void RunInBackground();
 
+  // What it has done so far, and what waits. For operators.
+  std::map<std::string, double> Stats() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Lets no pass begin any more, and waits for the one under way to end soon.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   Task<absl::StatusOr<uint64_t>> Pass();
+  void NotePass(absl::Time begin, const absl::StatusOr<uint64_t>& erased)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   Task<absl::Status> WalkThroughMailboxes();
   // Bodies first, then the change log, in which they leave an entry each. When to look
   // into the mailbox again; InfiniteFuture: nothing is left.
@@ -92,7 +99,16 @@ class Reclaimer {
   Id128 walked_to_;
 
   std::atomic<bool> stopping_{false};
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  struct Counters {
+    uint64_t passes = 0;
+    uint64_t failed_passes = 0;
+    uint64_t bodies = 0;
+    uint64_t log_entries = 0;
+    double seconds = 0;
+    absl::Time last = absl::UnixEpoch();
+  };
+  Counters counters_ ABSL_GUARDED_BY(mutex_);
   int passes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool in_background_ ABSL_GUARDED_BY(mutex_) = false;
   // When something of each mailbox may be given back.

@@ -129,11 +129,30 @@ Task<absl::StatusOr<uint64_t>> Retention::Run() {
     do {
       more = co_await Turn(&expunged, &failure);
     } while (more.ok() && *more && !stopping());
+    NoteTurn(expunged, !more.ok() || !failure.ok());
   }
   End();
   if (!more.ok()) co_return more.status();
   if (!failure.ok()) co_return failure;
   co_return expunged;
+}
+
+void Retention::NoteTurn(uint64_t expunged, bool failed) {
+  absl::MutexLock lock(&mutex_);
+  ++counters_.turns;
+  counters_.failed_turns += failed ? 1 : 0;
+  counters_.messages += expunged;
+  counters_.last = absl::Now();
+}
+
+std::map<std::string, double> Retention::Stats() const {
+  absl::MutexLock lock(&mutex_);
+  return {
+      {"expiry_failures_total", static_cast<double>(counters_.failed_turns)},
+      {"expiry_last_unix_seconds", absl::ToDoubleSeconds(counters_.last - absl::UnixEpoch())},
+      {"expiry_messages_total", static_cast<double>(counters_.messages)},
+      {"expiry_turns_total", static_cast<double>(counters_.turns)},
+  };
 }
 
 void Retention::RunInBackground() {
@@ -151,6 +170,7 @@ void Retention::RunInBackground() {
     uint64_t expunged = 0;
     absl::Status failure;
     absl::StatusOr<bool> more = co_await self->Turn(&expunged, &failure);
+    self->NoteTurn(expunged, !more.ok() || !failure.ok());
     if (!failure.ok()) LogWarning("store", "ExpiryFailed", {{"error", failure}});
     if (expunged > 0) {
       LogInfo("store", "Expired", {{"messages", absl::StrCat(expunged)}});

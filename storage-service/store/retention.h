@@ -13,7 +13,9 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -48,6 +50,9 @@ class Retention {
   // A turn by itself, if a round is under way or due, and no turn is.
   void RunInBackground();
 
+  // What it has done so far. For operators.
+  std::map<std::string, double> Stats() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Lets no turn begin any more, and waits for the one under way to end soon.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -60,6 +65,7 @@ class Retention {
   // Messages expunged; fewer than a batch: nothing more is due.
   Task<absl::StatusOr<uint64_t>> ExpireBatch(std::shared_ptr<Mailbox> mailbox,
                                              Pop3Policy policy);
+  void NoteTurn(uint64_t expunged, bool failed) ABSL_LOCKS_EXCLUDED(mutex_);
   bool Begin() ABSL_LOCKS_EXCLUDED(mutex_);
   void End() ABSL_LOCKS_EXCLUDED(mutex_);
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
@@ -78,7 +84,14 @@ class Retention {
   AccountId done_to_;
 
   std::atomic<bool> stopping_{false};
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  struct Counters {
+    uint64_t turns = 0;
+    uint64_t failed_turns = 0;
+    uint64_t messages = 0;
+    absl::Time last = absl::UnixEpoch();
+  };
+  Counters counters_ ABSL_GUARDED_BY(mutex_);
   absl::Time next_round_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool round_under_way_ ABSL_GUARDED_BY(mutex_) = false;
   bool in_background_ ABSL_GUARDED_BY(mutex_) = false;

@@ -115,6 +115,8 @@ class MailStore : public Store {
 
   std::map<std::string, double> Stats() const override {
     std::map<std::string, double> stats = engine_->Stats();
+    stats.merge(reclaimer_.Stats());
+    stats.merge(retention_.Stats());
     stats["sessions"] = static_cast<double>(sessions_.table().sessions());
     stats["cached_mailboxes"] = static_cast<double>(mailbox_table_.cached());
     return stats;

@@ -72,6 +72,8 @@ class RowFirstEngine final : public Engine {
                   Done<absl::StatusOr<std::vector<BodyInfo>>> done) override {
     engine_->ListBodies(after, limit, std::move(done));
   }
+  absl::Status CheckRoom() const override { return engine_->CheckRoom(); }
+  void Purge(Done<absl::Status> done) override { engine_->Purge(std::move(done)); }
   std::map<std::string, double> Stats() const override { return engine_->Stats(); }
 
  private:
