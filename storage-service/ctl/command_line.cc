@@ -18,6 +18,7 @@
 #include "storage-service/ctl/policy_commands.h"
 #include "storage-service/ctl/recover_command.h"
 #include "storage-service/ctl/service_commands.h"
+#include "storage-service/ctl/verify_command.h"
 
 namespace restante::ctl {
 namespace {
@@ -70,9 +71,10 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
                  "The storage service (default: $RESTANTE_SERVER, or 127.0.0.1:9143)")
       ->type_name("HOST:PORT|unix:PATH");
   app.add_flag("--json", options.json, "Output for programs");
-  app.add_option("--timeout", timeout,
-                 "How long a call may take, such as 10s; 0: as long as it takes (default: 30s; "
-                 "deliver, import, delete, verify and messages show: as long as it takes)")
+  app.add_option(
+         "--timeout", timeout,
+         "How long a call may take, such as 10s; 0: as long as it takes (default: 30s; "
+         "deliver, import, delete, verify and messages show: as long as it takes)")
       ->type_name("DURATION");
   AddAccountsCommands(&app, &action);
   AddMailCommands(&app, &action);
@@ -80,6 +82,7 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
   AddMailImportCommand(&app, &action);
   AddPolicyCommands(&app, &action);
   AddServiceCommands(&app, &action);
+  AddVerifyCommand(&app, &action);
   AddRecoverCommand(&app, &action);
 
   try {

@@ -49,14 +49,15 @@ Json ToJson(const v1::VerifyFinding& finding) {
   const bool error = finding.severity() == v1::VerifyFinding::SEVERITY_ERROR;
   return {{"severity", error ? "error" : "note"},
           {"where", finding.where()},
-          {"message", finding.message()}};
+          {"message", finding.message()},
+          {"repaired", finding.repaired()}};
 }
 
 Json ToJson(const v1::VerifySummary& summary) {
   return {{"accounts", summary.accounts()}, {"mailboxes", summary.mailboxes()},
           {"messages", summary.messages()}, {"octets", summary.octets()},
           {"bodies", summary.bodies()},     {"errors", summary.errors()},
-          {"notes", summary.notes()}};
+          {"notes", summary.notes()},       {"repaired", summary.repaired()}};
 }
 
 std::string Dump(const Json& json) {

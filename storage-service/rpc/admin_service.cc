@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "common/errors.h"
 #include "common/program.h"
 #include "storage-service/rpc/finding_queue.h"
 #include "storage-service/rpc/stream_call.h"
@@ -14,10 +15,14 @@ namespace {
 // Ends with the scan, also when the client has gone before.
 Task<absl::Status> Verify(ServiceContext* context, v1::VerifyRequest* request,
                           ResponseWriter<v1::VerifyResponse>* writer) {
+  if (request->expunge_unreadable() && !request->repair()) {
+    co_return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                        "expunge_unreadable: only a repair expunges");
+  }
   const auto findings = std::make_shared<FindingQueue>();
   Spawn<absl::StatusOr<store::VerifySummary>>(
       context->store.Verify(
-          request->read_bodies(),
+          {request->read_bodies(), request->repair(), request->expunge_unreadable()},
           [findings](store::VerifyFinding finding) { findings->Report(std::move(finding)); }),
       [findings](absl::StatusOr<store::VerifySummary> summary) {
         findings->End(std::move(summary));

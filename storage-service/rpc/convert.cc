@@ -412,6 +412,7 @@ void ToProto(store::VerifyFinding finding, v1::VerifyFinding* out) {
                                      : v1::VerifyFinding::SEVERITY_NOTE);
   out->set_where(std::move(finding.where));
   out->set_message(std::move(finding.message));
+  out->set_repaired(finding.repaired);
 }
 
 void ToProto(const store::VerifySummary& summary, v1::VerifySummary* out) {
@@ -422,6 +423,7 @@ void ToProto(const store::VerifySummary& summary, v1::VerifySummary* out) {
   out->set_bodies(summary.bodies);
   out->set_errors(summary.errors);
   out->set_notes(summary.notes);
+  out->set_repaired(summary.repaired);
 }
 
 }  // namespace restante::rpc

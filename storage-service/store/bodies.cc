@@ -74,6 +74,27 @@ Task<absl::StatusOr<bool>> Bodies::Examination::Conclude(Call call) {
   co_return !disturbed;
 }
 
+Task<absl::StatusOr<uint64_t>> Bodies::DropDangling(engine::BodyId body) {
+  Examination examination(this, body);
+  using References = absl::StatusOr<std::vector<engine::BodyReference>>;
+  References references = co_await Await<References>(
+      [&](Done<References> done) { engine_->GetReferences(body, std::move(done)); });
+  if (!references.ok()) co_return references.status();
+  uint64_t dropped = 0;
+  for (const engine::BodyReference& reference : *references) {
+    absl::StatusOr<bool> valid = co_await IsValid(body, reference);
+    if (!valid.ok()) co_return valid.status();
+    if (*valid) continue;
+    absl::StatusOr<bool> removed = co_await examination.Conclude([&](Done<absl::Status> done) {
+      engine_->RemoveReference(body, reference, std::move(done));
+    });
+    if (!removed.ok()) co_return removed.status();
+    if (!*removed) break;
+    ++dropped;
+  }
+  co_return dropped;
+}
+
 Task<absl::StatusOr<bool>> Bodies::EraseIfUnneeded(engine::BodyId body) {
   Examination examination(this, body);
   using References = absl::StatusOr<std::vector<engine::BodyReference>>;

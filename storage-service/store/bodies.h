@@ -51,6 +51,9 @@ class Bodies {
   // this UID and this body.
   Task<absl::StatusOr<bool>> IsValid(engine::BodyId body, engine::BodyReference reference);
 
+  // Drops the references that no row stands behind, and leaves the body. How many.
+  Task<absl::StatusOr<uint64_t>> DropDangling(engine::BodyId body);
+
   // Drops references that no row stands behind, as a crash leaves them, and
   // erases the body if none remains. True: erased. A body that is held stays.
   Task<absl::StatusOr<bool>> EraseIfUnneeded(engine::BodyId body);

@@ -158,8 +158,24 @@ class Directory : public Accounts {
   Task<absl::StatusOr<Entry>> CheckAuthToken(std::string token);
 
   // Scans addresses and account shards and reports what doesn't fit. The number
-  // of accounts. For Store::Verify, which looks into the mailboxes itself.
-  Task<absl::StatusOr<uint64_t>> Verify(std::function<void(VerifyFinding)> report);
+  // of accounts. For Store::Verify, which looks into the mailboxes itself. With `repair`,
+  // mailboxes that an account names and that aren't there are made anew, empty, and the
+  // account's UIDVALIDITYs become those of its mailboxes.
+  Task<absl::StatusOr<uint64_t>> Verify(std::function<void(VerifyFinding)> report,
+                                        bool repair = false);
+
+  // For repairs. Whose mailbox this is, by the names of all accounts; nothing: nobody's.
+  struct Owner {
+    AccountId account;
+    NamedMailbox mailbox;
+  };
+  Task<absl::StatusOr<std::optional<Owner>>> OwnerOf(MailboxId mailbox);
+  // More than all UIDVALIDITYs that the account's mailboxes have had.
+  Task<absl::StatusOr<uint32_t>> NewUidvalidity(AccountId account);
+  // What the account's record says of its mailbox.
+  Task<absl::Status> SetUidvalidity(AccountId account, NamedMailbox mailbox);
+  // Names a mailbox, unless it has one.
+  Task<absl::Status> Reattach(AccountId account, NamedMailbox mailbox);
 
   // Accounts.
   Task<absl::StatusOr<AccountInfo>> Create(NewAccount account) override;
@@ -221,6 +237,7 @@ class Directory : public Accounts {
   // What is wrong with an account that an address leads to; empty: nothing.
   Task<absl::StatusOr<std::string>> FlawOf(std::string address, AccountId account,
                                            size_t slice);
+  Task<absl::Status> RepairMailboxesOf(AccountId account);
   Task<absl::Status> VerifyShards(const std::function<void(VerifyFinding)>* report);
   Task<absl::Status> EraseIfOrphan(AccountId account);
 

@@ -21,7 +21,8 @@ constexpr size_t kDirectoryPage = 1000;
 
 }  // namespace
 
-Task<absl::StatusOr<uint64_t>> Directory::Verify(std::function<void(VerifyFinding)> report) {
+Task<absl::StatusOr<uint64_t>> Directory::Verify(std::function<void(VerifyFinding)> report,
+                                                 bool repair) {
   uint64_t accounts = 0;
   for (size_t slice = 0; slice < AddressMap::kSlices; ++slice) {
     std::string after;
@@ -41,6 +42,11 @@ Task<absl::StatusOr<uint64_t>> Directory::Verify(std::function<void(VerifyFindin
         const auto still = co_await addresses_->Lookup(address);
         if (still.ok() && *still != account) continue;  // deleted meanwhile
         report({true, absl::StrCat("account ", address), *std::move(flaw)});
+        if (!repair) continue;
+        const absl::Status repaired = co_await RepairMailboxesOf(account);
+        if (!repaired.ok() && !IsFlaw(repaired) && !IsNoSuchAccount(repaired)) {
+          co_return repaired;
+        }
       }
       end = page->end;
       if (!page->mappings.empty()) after = page->mappings.back().first;

@@ -313,6 +313,11 @@ void Mailbox::OfferRows(const Head& head, std::vector<ListedRow> rows, uint32_t 
   }
 }
 
+void Mailbox::ForgetRows() {
+  absl::MutexLock lock(&mutex_);
+  rows_.Clear();
+}
+
 uint64_t Mailbox::newest_fencing() const {
   absl::MutexLock lock(&mutex_);
   return newest_fencing_;

@@ -128,6 +128,9 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   void OfferRows(const Head& head, std::vector<ListedRow> rows, uint32_t end_uid)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Rows were changed in another way than Change tells; none is kept any more.
+  void ForgetRows() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // The newest session's fencing token, in this process.
   uint64_t newest_fencing() const ABSL_LOCKS_EXCLUDED(mutex_);
   void SetNewestFencing(uint64_t fencing) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -34,6 +34,7 @@ class Reading {
   Task<absl::Status> ReadChanges();
   Task<absl::Status> ReadRetrievals();
   Task<absl::Status> ReadExpunged(Head head, char prefix);
+  Task<absl::Status> CheckExpungedBody(uint32_t uid, StoredRow row);
   Task<absl::Status> ReadUidls();
   Task<absl::Status> ReadExpungedUids();
   void NoteUidl(uint32_t uid, const StoredRow& row);
@@ -79,11 +80,22 @@ Task<absl::StatusOr<MailboxTotals>> Reading::Read() {
     co_return totals_;
   }
   if (!head.ok()) co_return head.status();
-  if (!head->has_value() || (*head)->erasing) {
+  if (!head->has_value()) {
+    absl::StatusOr<engine::ScanPage> rows =
+        co_await ScanKeys(engine_, mailbox_, std::string(1, kRowPrefix), EndOf(kRowPrefix), 1);
+    if (!rows.ok()) co_return rows.status();
+    totals_.gone = rows->entries.empty();
+    if (!totals_.gone) Error("has messages and no head");
+    co_return totals_;
+  }
+  if ((*head)->erasing) {
     totals_.gone = true;
     co_return totals_;
   }
+  totals_.has_head = true;
   totals_.owner = (*head)->owner;
+  totals_.uidvalidity = (*head)->uidvalidity;
+  totals_.deleting = (*head)->deleting;
   absl::Status read = co_await ReadRows(**head);
   if (read.ok()) read = co_await ReadChanges();
   if (read.ok()) read = co_await ReadRetrievals();
@@ -282,6 +294,8 @@ Task<absl::Status> Reading::ReadExpunged(Head head, char prefix) {
     if (prefix == kExpungedPrefix) {
       NoteUidl(row.uid, row.record.row);
       expunged_[row.uid] = row.modseq;
+      absl::Status checked = co_await CheckExpungedBody(row.uid, row.record.row);
+      if (!checked.ok()) co_return checked;
     }
     if (modseqs_.contains(row.uid)) {
       Error(absl::StrCat("UID ", row.uid, " is expunged and alive"));
@@ -292,6 +306,24 @@ Task<absl::Status> Reading::ReadExpunged(Head head, char prefix) {
     if (prefix == kExpungedPrefix && row.modseq <= head.reclaimed_modseq) {
       Error(absl::StrCat("expunged UID ", row.uid, " counts as reclaimed and isn't"));
     }
+  }
+  co_return absl::OkStatus();
+}
+
+// It may be gone already, when it is being reclaimed; but what is there has to be right.
+Task<absl::Status> Reading::CheckExpungedBody(uint32_t uid, StoredRow row) {
+  for (uint64_t offset = 0; read_bodies_ && offset < row.body_octets();
+       offset += engine::Engine::kChunkOctets) {
+    absl::StatusOr<std::string> data =
+        co_await Await<absl::StatusOr<std::string>>([&](auto done) {
+          engine_->ReadBody(row.body, offset, engine::Engine::kChunkOctets, std::move(done));
+        });
+    if (absl::IsNotFound(data.status())) break;
+    if (ReasonOf(data.status()) == v1::ERROR_REASON_CORRUPT) {
+      Error(absl::StrCat("expunged UID ", uid, ": ", data.status().message()));
+      break;
+    }
+    if (!data.ok()) co_return data.status();
   }
   co_return absl::OkStatus();
 }

@@ -19,6 +19,9 @@ struct MailboxTotals {
   uint64_t messages = 0;
   uint64_t octets = 0;
   AccountId owner;
+  bool has_head = false;  // one that can be decoded; otherwise the owner isn't known
+  uint32_t uidvalidity = 0;
+  bool deleting = false;
   // Somebody is erasing it, or has.
   bool gone = false;
 };

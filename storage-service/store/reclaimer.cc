@@ -365,6 +365,14 @@ Task<absl::StatusOr<uint64_t>> Reclaimer::LookIntoDoubtfulBodies() {
       failure = gone.status();
       continue;
     }
+    if (!*gone) {
+      absl::StatusOr<uint64_t> dropped = co_await mailboxes_->bodies().DropDangling(body);
+      if (!dropped.ok()) {
+        pending_->Doubt(body);
+        failure = dropped.status();
+        continue;
+      }
+    }
     erased += *gone ? 1 : 0;
     pending_->Remove(body);
   }

@@ -103,10 +103,9 @@ class MailStore : public Store {
   Deliveries& deliveries() override { return ingest_; }
 
   Task<absl::StatusOr<VerifySummary>> Verify(
-      bool read_bodies, std::function<void(VerifyFinding)> report) override {
-    Verifier verifier(engine_.get(), directory_.get(), &mailbox_table_);
-    absl::StatusOr<VerifySummary> summary =
-        co_await verifier.Run(read_bodies, std::move(report));
+      VerifyOptions options, std::function<void(VerifyFinding)> report) override {
+    Verifier verifier(engine_.get(), directory_.get(), &mailbox_table_, options_.clock);
+    absl::StatusOr<VerifySummary> summary = co_await verifier.Run(options, std::move(report));
     co_return summary;
   }
 

@@ -81,10 +81,23 @@ struct StoreOptions {
   absl::Duration reclaim_interval = absl::Seconds(10);
 };
 
+struct VerifyOptions {
+  // Read every octet of every message.
+  bool read_bodies = false;
+
+  // Make good what is found; what isn't made good is found again. Nothing that can be
+  // read is lost.
+  bool repair = false;
+  // With `repair`: messages whose octets can't be read any more vanish from their
+  // mailboxes. Otherwise they stay, and every reading of them fails.
+  bool expunge_unreadable = false;
+};
+
 struct VerifyFinding {
   bool is_error = true;  // otherwise: an orphan, harmless, collected in time
   std::string where;
   std::string message;
+  bool repaired = false;  // it was so, and isn't any more
 };
 
 struct VerifySummary {
@@ -93,8 +106,10 @@ struct VerifySummary {
   uint64_t messages = 0;
   uint64_t octets = 0;
   uint64_t bodies = 0;
+  // That remain.
   uint64_t errors = 0;
   uint64_t notes = 0;
+  uint64_t repaired = 0;  // errors and notes
 };
 
 class Store {
@@ -113,7 +128,7 @@ class Store {
   // Checks every invariant by a full scan, while the store is in use. Findings
   // are reported from one thread at a time.
   virtual Task<absl::StatusOr<VerifySummary>> Verify(
-      bool read_bodies, std::function<void(VerifyFinding)> report) = 0;
+      VerifyOptions options, std::function<void(VerifyFinding)> report) = 0;
 
   // Frees what the reclaimer would free next; the number of bodies erased. The
   // store does so by itself every reclaim_interval.

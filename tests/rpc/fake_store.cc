@@ -349,7 +349,7 @@ Task<absl::StatusOr<std::vector<store::UndeletedMessage>>> FakeMailboxes::Undele
   return Now<absl::StatusOr<std::vector<store::UndeletedMessage>>>(Unexpected("Undelete"));
 }
 
-Task<absl::StatusOr<store::VerifySummary>> FakeStore::Verify(bool /*read_bodies*/,
+Task<absl::StatusOr<store::VerifySummary>> FakeStore::Verify(store::VerifyOptions /*options*/,
                                                              Report report) {
   if (!verify) return Now<absl::StatusOr<store::VerifySummary>>(Unexpected("Verify"));
   return verify(std::move(report));

@@ -274,7 +274,8 @@ struct FakeStore final : store::Store {
   store::Messages& messages() override { return fake_messages; }
   store::Mailboxes& mailboxes() override { return fake_mailboxes; }
   store::Deliveries& deliveries() override { return fake_deliveries; }
-  Task<absl::StatusOr<store::VerifySummary>> Verify(bool read_bodies, Report report) override;
+  Task<absl::StatusOr<store::VerifySummary>> Verify(store::VerifyOptions options,
+                                                    Report report) override;
   Task<absl::StatusOr<uint64_t>> Reclaim() override;
   Task<absl::StatusOr<uint64_t>> Expire() override;
   std::map<std::string, double> Stats() const override { return {{"fake_total", 7}}; }

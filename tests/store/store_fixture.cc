@@ -183,7 +183,7 @@ MailboxStatus StoreTest::Status(const std::string& address, const std::string& m
 
 VerifySummary StoreTest::Verify(std::vector<VerifyFinding>* findings, bool read_bodies) {
   absl::StatusOr<VerifySummary> summary =
-      SyncWait(store().Verify(read_bodies, [&](VerifyFinding finding) {
+      SyncWait(store().Verify({.read_bodies = read_bodies}, [&](VerifyFinding finding) {
         if (findings != nullptr) findings->push_back(std::move(finding));
       }));
   EXPECT_THAT(summary.status(), IsOk());

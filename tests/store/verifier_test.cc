@@ -207,7 +207,7 @@ TEST_F(VerifierTest, NotesAMailboxWithoutAnAccount) {
 
 TEST_F(VerifierTest, AnEngineThatFailsIsNoFinding) {
   engine().FailNth(MemoryEngine::Call::kListBodies, 1, absl::UnavailableError("disk"));
-  EXPECT_FALSE(SyncWait(store().Verify(false, [](VerifyFinding) {})).ok());
+  EXPECT_FALSE(SyncWait(store().Verify({}, [](VerifyFinding) {})).ok());
 }
 
 }  // namespace
