@@ -117,6 +117,11 @@ absl::Status CheckStorageConfig(const config::StorageConfig& config) {
   constexpr uint64_t kMiB = uint64_t{1} << 20;
   constexpr uint64_t kTiB = uint64_t{1} << 40;
   constexpr uint64_t kMany = 1'000'000'000;
+  if (!config.backup().directory().empty() &&
+      config.backup().directory() == config.data_dir()) {
+    return ConfigError("backup.directory",
+                       "is data_dir; backups need a directory of their own");
+  }
   if (config.data_dir().empty()) return ConfigError("data_dir", "names no directory");
   for (const absl::Status& status : {
            CheckListen(config),
@@ -170,6 +175,7 @@ engine::EngineOptions EngineOptionsFrom(const config::StorageConfig& config) {
   options.background_jobs = static_cast<int>(config.engine().background_jobs());
   options.open_files = static_cast<int>(config.engine().open_files());
   options.reserve_octets = config.disk().reserve();
+  options.backup_directory = config.backup().directory();
   options.compaction_interval = FromProto(config.disk().garbage_interval());
   options.garbage_share = config.disk().garbage_percent() / 100.0;
   return options;

@@ -10,6 +10,7 @@
 #include "common/config_values.h"
 #include "common/program.h"
 #include "storage-service/ctl/accounts_commands.h"
+#include "storage-service/ctl/backup_commands.h"
 #include "storage-service/ctl/deliver_command.h"
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
@@ -74,7 +75,8 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
   app.add_option(
          "--timeout", timeout,
          "How long a call may take, such as 10s; 0: as long as it takes (default: 30s; "
-         "deliver, import, delete, verify and messages show: as long as it takes)")
+         "deliver, import, delete, verify, backup, restore and messages show: as long as it "
+         "takes)")
       ->type_name("DURATION");
   AddAccountsCommands(&app, &action);
   AddMailCommands(&app, &action);
@@ -83,6 +85,7 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
   AddPolicyCommands(&app, &action);
   AddServiceCommands(&app, &action);
   AddVerifyCommand(&app, &action);
+  AddBackupCommands(&app, &action);
   AddRecoverCommand(&app, &action);
 
   try {

@@ -60,6 +60,13 @@ Json ToJson(const v1::VerifySummary& summary) {
           {"notes", summary.notes()},       {"repaired", summary.repaired()}};
 }
 
+Json ToJson(const v1::Backup& backup) {
+  return {{"backup_id", backup.backup_id()},
+          {"taken", FormatTime(backup.taken())},
+          {"octets", backup.octets()},
+          {"files", backup.files()}};
+}
+
 std::string Dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

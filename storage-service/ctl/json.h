@@ -18,6 +18,7 @@ Json ToJson(const v1::MailboxStatus& mailbox);
 Json ToJson(const v1::MessageRow& row);
 Json ToJson(const v1::VerifyFinding& finding);
 Json ToJson(const v1::VerifySummary& summary);
+Json ToJson(const v1::Backup& backup);
 
 // Indented, with a line break at the end; octets that aren't UTF-8 are replaced.
 std::string Dump(const Json& json);

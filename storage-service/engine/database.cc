@@ -38,8 +38,10 @@ absl::Status OpenFailure(const rocksdb::Status& status, const std::string& path,
 
 }  // namespace
 
-Database::Database(StoreDirectory directory, std::unique_ptr<rocksdb::Env> env)
-    : directory_(std::move(directory)),
+Database::Database(std::string path, std::optional<StoreDirectory> directory,
+                   std::shared_ptr<rocksdb::Env> env)
+    : path_(std::move(path)),
+      directory_(std::move(directory)),
       env_(std::move(env)),
       background_errors_(std::make_shared<BackgroundErrors>()) {}
 
@@ -54,7 +56,7 @@ Database::~Database() {
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path,
                                                          const EngineOptions& options,
                                                          Recovery recovery) {
-  std::unique_ptr<rocksdb::Env> own_env;
+  std::shared_ptr<rocksdb::Env> own_env;
   if (options.file_system != nullptr) own_env = rocksdb::NewCompositeEnv(options.file_system);
   rocksdb::Env* env = own_env != nullptr ? own_env.get() : rocksdb::Env::Default();
 
@@ -73,20 +75,40 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   database_options.create_if_missing = !directory->has_database();
   database_options.create_missing_column_families = true;
 
-  std::unique_ptr<Database> database(new Database(*std::move(directory), std::move(own_env)));
+  const std::string database_path = directory->database_path();
+  std::unique_ptr<Database> database(
+      new Database(path, *std::move(directory), std::move(own_env)));
   database_options.listeners.push_back(database->background_errors_);
-  const std::string database_path = database->directory_.database_path();
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(
       database_options, database_path, MakeFamilies(options), &database->families_, &db);
   if (!status.ok()) return OpenFailure(status, path, database_path, env);
   database->db_.reset(db);
-  database->engine_ = database->families_[0];
-  database->state_ = database->families_[1];
-  database->messages_ = database->families_[2];
-  database->bodies_ = database->families_[3];
+  database->TakeFamilies();
   if (absl::Status counted = database->CountOpening(); !counted.ok()) return counted;
   return database;
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::OpenReadOnly(
+    const std::string& database_path, std::shared_ptr<rocksdb::Env> env,
+    const EngineOptions& options) {
+  std::unique_ptr<Database> database(new Database(database_path, std::nullopt, env));
+  const rocksdb::DBOptions database_options = MakeDatabaseOptions(
+      options, env.get(), rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(
+      database_options, database_path, MakeFamilies(options), &database->families_, &db);
+  if (!status.ok()) return FromRocks(status, absl::StrCat("cannot open ", database_path));
+  database->db_.reset(db);
+  database->TakeFamilies();
+  return database;
+}
+
+void Database::TakeFamilies() {
+  engine_ = families_[0];
+  state_ = families_[1];
+  messages_ = families_[2];
+  bodies_ = families_[3];
 }
 
 // Flushed as well as logged: a recovery that drops the end of a log must not

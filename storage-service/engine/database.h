@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ class Database {
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
                                                         const EngineOptions& options,
                                                         Recovery recovery);
+  // Somebody else's files, such as a backup's: nothing is written, and no lock taken.
+  static absl::StatusOr<std::unique_ptr<Database>> OpenReadOnly(
+      const std::string& database_path, std::shared_ptr<rocksdb::Env> env,
+      const EngineOptions& options);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -39,17 +44,21 @@ class Database {
   rocksdb::ColumnFamilyHandle* bodies() const { return bodies_; }
   BackgroundErrors& background_errors() const { return *background_errors_; }
   rocksdb::Env* env() const { return db_->GetEnv(); }
-  const std::string& path() const { return directory_.path(); }
+  // Of the store, or of what is open instead.
+  const std::string& path() const { return path_; }
   uint64_t epoch() const { return epoch_; }
 
  private:
-  Database(StoreDirectory directory, std::unique_ptr<rocksdb::Env> env);
+  Database(std::string path, std::optional<StoreDirectory> directory,
+           std::shared_ptr<rocksdb::Env> env);
 
+  void TakeFamilies();
   absl::Status CountOpening();
 
   // In this order: RocksDB goes first, then its environment, then the lock.
-  StoreDirectory directory_;
-  std::unique_ptr<rocksdb::Env> env_;                    // null: the machine's
+  const std::string path_;
+  std::optional<StoreDirectory> directory_;
+  std::shared_ptr<rocksdb::Env> env_;                    // null: the machine's
   std::shared_ptr<BackgroundErrors> background_errors_;  // with RocksDB
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // destroyed through db_

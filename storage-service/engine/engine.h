@@ -32,6 +32,7 @@
 #include "absl/status/statusor.h"
 #include "common/id128.h"
 #include "storage-service/async/task.h"
+#include "storage-service/engine/backups.h"
 
 namespace restante::engine {
 
@@ -172,6 +173,9 @@ class Engine {
   // may take long; calls at the same time share one. By itself an engine gives room back
   // too, in its own time.
   virtual void Purge(Done<absl::Status> done) = 0;
+
+  // Copies to go back to; null: this engine keeps none, or wasn't told where.
+  virtual Backups* backups() { return nullptr; }
 
   // Figures for an operator; names carry their unit.
   virtual std::map<std::string, double> Stats() const = 0;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/time/time.h"
 
@@ -57,6 +58,9 @@ struct EngineOptions {
   // memtables hold, and what a compaction writes before it can delete.
   uint64_t reserve_octets = uint64_t{512} << 20;
   absl::Duration space_check_interval = absl::Seconds(1);
+
+  // Where backups are kept, not in the store's directory; empty: nowhere.
+  std::string backup_directory;
 
   // Null: the machine's. For tests.
   std::shared_ptr<rocksdb::FileSystem> file_system;

@@ -46,7 +46,8 @@ std::vector<RecoveryReport::Dropped> WhatIsBehind(const std::vector<WalFile>& lo
   return dropped;
 }
 
-// Durable before anything is dropped.
+}  // namespace
+
 absl::Status NoteRecovery(const std::string& path, rocksdb::Env* env) {
   std::unique_ptr<rocksdb::Directory> directory;
   rocksdb::Status status = rocksdb::WriteStringToFile(env, "commits may be missing\n",
@@ -55,8 +56,6 @@ absl::Status NoteRecovery(const std::string& path, rocksdb::Env* env) {
   if (status.ok()) status = directory->Fsync();
   return FromRocks(status, absl::StrCat("cannot write ", path, kMark));
 }
-
-}  // namespace
 
 bool WasRecovered(const std::string& path) {
   std::error_code error;

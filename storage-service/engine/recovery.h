@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "rocksdb/env.h"
 #include "storage-service/engine/engine_options.h"
 
 namespace restante::engine {
@@ -20,6 +21,9 @@ struct RecoveryReport {
   };
   std::vector<Dropped> dropped;  // empty: nothing was damaged
 };
+
+// Leaves the mark that commits may be missing, durably. The directory is there.
+absl::Status NoteRecovery(const std::string& path, rocksdb::Env* env);
 
 // Commits that were acknowledged may be missing since a recovery: what they gave out,
 // such as UIDs, may be given out again. Known until it is forgotten, also over crashes.

@@ -22,7 +22,12 @@ absl::StatusOr<std::unique_ptr<Engine>> RocksEngine::Open(const std::string& pat
   absl::StatusOr<std::unique_ptr<Database>> database =
       Database::Open(path, options, Database::Recovery::kRefuseDamage);
   if (!database.ok()) return database.status();
-  return std::unique_ptr<Engine>(new RocksEngine(*std::move(database), options));
+  return Over(*std::move(database), options);
+}
+
+std::unique_ptr<Engine> RocksEngine::Over(std::unique_ptr<Database> database,
+                                          const EngineOptions& options) {
+  return std::unique_ptr<Engine>(new RocksEngine(std::move(database), options));
 }
 
 RocksEngine::RocksEngine(std::unique_ptr<Database> database, const EngineOptions& options)
@@ -31,11 +36,15 @@ RocksEngine::RocksEngine(std::unique_ptr<Database> database, const EngineOptions
                   options.space_check_interval),
       compactor_(*database_, free_space_, options),
       readers_(options.reader_threads, options.queued_reads),
-      committer_(*database_, options, compactor_) {}
+      committer_(*database_, options, compactor_) {
+  if (options.backup_directory.empty()) return;
+  backups_ = std::make_unique<RocksBackups>(*database_, options);
+}
 
 RocksEngine::~RocksEngine() {
   // Completions may read, and what the readers complete may commit: both answer
   // CANCELLED once stopped.
+  if (backups_ != nullptr) backups_->Stop();
   committer_.Stop();
   compactor_.Stop();
   readers_.Stop();

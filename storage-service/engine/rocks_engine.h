@@ -19,6 +19,7 @@
 #include "storage-service/engine/engine_options.h"
 #include "storage-service/engine/free_space.h"
 #include "storage-service/engine/reader_pool.h"
+#include "storage-service/engine/rocks_backups.h"
 
 namespace restante::engine {
 
@@ -34,6 +35,9 @@ class RocksEngine : public Engine {
 
   // Blocks until every call is complete. Those that wait are CANCELLED, and so is
   // what their completions call. No other thread makes calls by then.
+  // Over a database that is open already.
+  static std::unique_ptr<Engine> Over(std::unique_ptr<Database> database,
+                                      const EngineOptions& options);
   ~RocksEngine() override;
 
   uint64_t epoch() const override { return database_->epoch(); }
@@ -58,6 +62,7 @@ class RocksEngine : public Engine {
                   Done<absl::StatusOr<std::vector<Id128>>> done) override;
   void ListBodies(const BodyId& after, size_t limit,
                   Done<absl::StatusOr<std::vector<BodyInfo>>> done) override;
+  Backups* backups() override { return backups_.get(); }
   void Purge(Done<absl::Status> done) override { compactor_.Purge(std::move(done)); }
   std::map<std::string, double> Stats() const override;
 
@@ -76,6 +81,7 @@ class RocksEngine : public Engine {
   Compactor compactor_;
   ReaderPool readers_;
   Committer committer_;
+  std::unique_ptr<RocksBackups> backups_;  // null: none are kept
 };
 
 }  // namespace restante::engine

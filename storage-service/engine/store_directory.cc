@@ -80,7 +80,7 @@ absl::StatusOr<StoreDirectory> StoreDirectory::Open(const std::string& path, roc
   if (!lock.ok()) return lock.status();
   StoreDirectory directory(path, *lock);
   if (absl::Status status = directory.Check(env, if_missing); !status.ok()) return status;
-  if (absl::Status status = directory.Create(env); !status.ok()) return status;
+  if (absl::Status status = WriteFormat(path, env); !status.ok()) return status;
   return directory;
 }
 
@@ -139,15 +139,17 @@ absl::Status StoreDirectory::Check(rocksdb::Env* env, IfMissing if_missing) {
   return absl::OkStatus();
 }
 
-absl::Status StoreDirectory::Create(rocksdb::Env* env) {
-  const std::string file = path_ + "/FORMAT";
+std::string StoreDirectory::FormatLine() { return absl::StrCat(kFormatName, kFormatVersion); }
+
+absl::Status StoreDirectory::WriteFormat(const std::string& path, rocksdb::Env* env) {
+  const std::string file = path + "/FORMAT";
   if (env->FileExists(file).ok()) return absl::OkStatus();
-  const std::string text = absl::StrCat(kFormatName, kFormatVersion, "\n");
+  const std::string text = FormatLine() + "\n";
   rocksdb::Status status =
       rocksdb::WriteStringToFile(env, text, file + ".new", /*should_sync=*/true);
   if (status.ok()) status = env->RenameFile(file + ".new", file);
   std::unique_ptr<rocksdb::Directory> directory;
-  if (status.ok()) status = env->NewDirectory(path_, &directory);
+  if (status.ok()) status = env->NewDirectory(path, &directory);
   if (status.ok()) status = directory->Fsync();
   return FromRocks(status, absl::StrCat("cannot write ", file));
 }

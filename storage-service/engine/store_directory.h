@@ -20,6 +20,11 @@ class StoreDirectory {
   // The version of everything below: keys, values, column families.
   static constexpr int kFormatVersion = 1;
 
+  // What FORMAT says, without its line's end.
+  static std::string FormatLine();
+  // Makes what is in a directory a store of this version, durably.
+  static absl::Status WriteFormat(const std::string& path, rocksdb::Env* env);
+
   enum class IfMissing { kCreate, kFail };
 
   // Locks the directory for this object's life. FAILED_PRECONDITION: another
@@ -41,7 +46,6 @@ class StoreDirectory {
   StoreDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
 
   absl::Status Check(rocksdb::Env* env, IfMissing if_missing);
-  absl::Status Create(rocksdb::Env* env);
 
   std::string path_;
   int lock_;

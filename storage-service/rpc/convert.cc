@@ -426,4 +426,11 @@ void ToProto(const store::VerifySummary& summary, v1::VerifySummary* out) {
   out->set_repaired(summary.repaired);
 }
 
+void ToProto(const engine::BackupInfo& backup, v1::Backup* out) {
+  out->set_backup_id(backup.id);
+  *out->mutable_taken() = ToTimestamp(backup.taken);
+  out->set_octets(backup.octets);
+  out->set_files(backup.files);
+}
+
 }  // namespace restante::rpc

@@ -69,5 +69,6 @@ std::vector<std::string> FromProto(google::protobuf::RepeatedPtrField<std::strin
 // Verification.
 void ToProto(store::VerifyFinding finding, v1::VerifyFinding* out);
 void ToProto(const store::VerifySummary& summary, v1::VerifySummary* out);
+void ToProto(const engine::BackupInfo& backup, v1::Backup* out);
 
 }  // namespace restante::rpc

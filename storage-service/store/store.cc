@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/errors.h"
 #include "common/log.h"
 #include "storage-service/store/account_mailboxes.h"
+#include "storage-service/store/account_restore.h"
 #include "storage-service/store/delivery_ids.h"
 #include "storage-service/store/directory.h"
 #include "storage-service/store/ingest.h"
@@ -31,6 +33,11 @@ namespace {
 constexpr absl::Duration kLongestWait = absl::Seconds(1);
 // From one turn of the expiry to the next.
 constexpr absl::Duration kExpiryTurn = absl::Seconds(1);
+
+absl::Status NoBackups() {
+  return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
+                   "the service keeps no backups: backup.directory isn't set");
+}
 
 class SystemClock : public Clock {
  public:
@@ -111,6 +118,53 @@ class MailStore : public Store {
 
   Task<absl::StatusOr<uint64_t>> Reclaim() override { return reclaimer_.Run(); }
   Task<absl::StatusOr<uint64_t>> Expire() override { return retention_.Run(); }
+
+  Task<absl::StatusOr<engine::BackupInfo>> CreateBackup() override {
+    engine::Backups* const backups = engine_->backups();
+    if (backups == nullptr) co_return NoBackups();
+    using Answer = absl::StatusOr<engine::BackupInfo>;
+    Answer answer =
+        co_await Await<Answer>([&](Done<Answer> done) { backups->Create(std::move(done)); });
+    co_return answer;
+  }
+
+  Task<absl::StatusOr<std::vector<engine::BackupInfo>>> ListBackups() override {
+    engine::Backups* const backups = engine_->backups();
+    if (backups == nullptr) co_return NoBackups();
+    using Answer = absl::StatusOr<std::vector<engine::BackupInfo>>;
+    Answer answer =
+        co_await Await<Answer>([&](Done<Answer> done) { backups->List(std::move(done)); });
+    co_return answer;
+  }
+
+  Task<absl::StatusOr<uint64_t>> PruneBackups(uint32_t keep) override {
+    engine::Backups* const backups = engine_->backups();
+    if (backups == nullptr) co_return NoBackups();
+    using Answer = absl::StatusOr<uint64_t>;
+    Answer answer = co_await Await<Answer>(
+        [&](Done<Answer> done) { backups->Prune(keep, std::move(done)); });
+    co_return answer;
+  }
+
+  Task<absl::StatusOr<RestoreSummary>> RestoreAccount(engine::BackupChoice choice,
+                                                      std::string address,
+                                                      std::string mailbox) override {
+    engine::Backups* const backups = engine_->backups();
+    if (backups == nullptr) co_return NoBackups();
+    using Opened = absl::StatusOr<engine::Backups::Opened>;
+    Opened opened = co_await Await<Opened>(
+        [&](Done<Opened> done) { backups->Open(choice, std::move(done)); });
+    if (!opened.ok()) co_return opened.status();
+    absl::StatusOr<RestoreSummary> summary = absl::InternalError("");
+    {
+      AccountRestore restore(opened->engine.get(), engine_.get(), directory_.get(),
+                             &mailbox_table_, &pending_, options_.clock);
+      summary = co_await restore.Run(std::move(address), std::move(mailbox));
+    }
+    if (summary.ok()) summary->backup = opened->info;
+    backups->Close(std::move(opened->engine));
+    co_return summary;
+  }
 
   std::map<std::string, double> Stats() const override {
     std::map<std::string, double> stats = engine_->Stats();

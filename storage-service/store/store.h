@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -112,6 +113,22 @@ struct VerifySummary {
   uint64_t repaired = 0;  // errors and notes
 };
 
+// What came back of a mailbox out of a backup.
+struct RestoredMailbox {
+  std::string name;
+  uint32_t uidvalidity = 0;
+  uint64_t restored = 0;
+  uint64_t present = 0;         // there already
+  uint64_t uidls_replaced = 0;  // of those restored, whose UIDL another message has by now
+  // UIDs in the backup, of messages whose octets can't be read there.
+  std::vector<uint32_t> unreadable;
+};
+struct RestoreSummary {
+  engine::BackupInfo backup;
+  bool account_made = false;
+  std::vector<RestoredMailbox> mailboxes;
+};
+
 class Store {
  public:
   // Takes over what the engine holds: reads or makes the store's own records.
@@ -137,6 +154,17 @@ class Store {
   // Expunges now what a policy expires, instead of in the background: the number of
   // messages.
   virtual Task<absl::StatusOr<uint64_t>> Expire() = 0;
+
+  // Backups, where the engine was told to keep them; see engine/backups.h. INVALID_REQUEST:
+  // it wasn't.
+  virtual Task<absl::StatusOr<engine::BackupInfo>> CreateBackup() = 0;
+  virtual Task<absl::StatusOr<std::vector<engine::BackupInfo>>> ListBackups() = 0;
+  virtual Task<absl::StatusOr<uint64_t>> PruneBackups(uint32_t keep) = 0;
+  // Brings back what one mailbox of an account, or all of them, had when a backup was
+  // taken; see account_restore.h.
+  virtual Task<absl::StatusOr<RestoreSummary>> RestoreAccount(engine::BackupChoice backup,
+                                                              std::string address,
+                                                              std::string mailbox) = 0;
 
   virtual std::map<std::string, double> Stats() const = 0;
 };

@@ -359,6 +359,23 @@ Task<absl::StatusOr<uint64_t>> FakeStore::Expire() {
   return Now<absl::StatusOr<uint64_t>>(Unexpected("Expire"));
 }
 
+Task<absl::StatusOr<engine::BackupInfo>> FakeStore::CreateBackup() {
+  return Now<absl::StatusOr<engine::BackupInfo>>(Unexpected("CreateBackup"));
+}
+
+Task<absl::StatusOr<std::vector<engine::BackupInfo>>> FakeStore::ListBackups() {
+  return Now<absl::StatusOr<std::vector<engine::BackupInfo>>>(Unexpected("ListBackups"));
+}
+
+Task<absl::StatusOr<uint64_t>> FakeStore::PruneBackups(uint32_t /*keep*/) {
+  return Now<absl::StatusOr<uint64_t>>(Unexpected("PruneBackups"));
+}
+
+Task<absl::StatusOr<store::RestoreSummary>> FakeStore::RestoreAccount(
+    engine::BackupChoice /*backup*/, std::string /*address*/, std::string /*mailbox*/) {
+  return Now<absl::StatusOr<store::RestoreSummary>>(Unexpected("RestoreAccount"));
+}
+
 Task<absl::StatusOr<uint64_t>> FakeStore::Reclaim() {
   return Now<absl::StatusOr<uint64_t>>(Unexpected("Reclaim"));
 }

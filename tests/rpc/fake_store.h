@@ -278,6 +278,12 @@ struct FakeStore final : store::Store {
                                                     Report report) override;
   Task<absl::StatusOr<uint64_t>> Reclaim() override;
   Task<absl::StatusOr<uint64_t>> Expire() override;
+  Task<absl::StatusOr<engine::BackupInfo>> CreateBackup() override;
+  Task<absl::StatusOr<std::vector<engine::BackupInfo>>> ListBackups() override;
+  Task<absl::StatusOr<uint64_t>> PruneBackups(uint32_t keep) override;
+  Task<absl::StatusOr<store::RestoreSummary>> RestoreAccount(engine::BackupChoice backup,
+                                                             std::string address,
+                                                             std::string mailbox) override;
   std::map<std::string, double> Stats() const override { return {{"fake_total", 7}}; }
 };
 
