@@ -82,7 +82,7 @@ Task<void> Directory::Demolish(const Planned* planned) {
 }
 
 Task<absl::StatusOr<AccountInfo>> Directory::Create(NewAccount account) {
-  absl::StatusOr<std::string> normalized = NormalizeAddress(account.address);
+  absl::StatusOr<std::string> normalized = NormalizeAccountAddress(account.address);
   if (!normalized.ok()) co_return normalized.status();
   Reservations::Hold hold(reservations_.get());
   if (!hold.Take(*normalized)) co_return AccountExists(account.address);

@@ -14,7 +14,6 @@
 #include "absl/synchronization/mutex.h"
 #include "common/errors.h"
 #include "storage-service/store/address_map.h"
-#include "storage-service/store/addresses.h"
 #include "storage-service/store/concurrently.h"
 #include "storage-service/store/directory.h"
 #include "storage-service/store/directory_errors.h"
@@ -92,7 +91,7 @@ struct Directory::Plan {
   void CheckEntries(Reservations::Hold* hold) {
     absl::flat_hash_set<std::string> seen;
     for (size_t i = 0; i < accounts.size(); ++i) {
-      absl::StatusOr<std::string> normalized = NormalizeAddress(accounts[i].address);
+      absl::StatusOr<std::string> normalized = NormalizeAccountAddress(accounts[i].address);
       if (!normalized.ok()) {
         Object(i, normalized.status());
         continue;

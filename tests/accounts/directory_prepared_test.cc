@@ -72,8 +72,22 @@ TEST_F(DirectoryPrepared, AHashFromElsewhereOfWhatSaslPrepProhibitsNeverMatches)
   EXPECT_EQ(LoginReason("user@example.org", "tulip\uFFF9"), v1::ERROR_REASON_BAD_CREDENTIALS);
 }
 
+TEST_F(DirectoryPrepared, AnAddressThatNobodyCouldLogInByIsRefused) {
+  const absl::Status refused = Create("us\uE000er@example.org").status();
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_BAD_ADDRESS);
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("U+E000"));
+  const auto report = SyncWait(
+      directory_->Import({Account("a@example.org"), Account("us\uE000er@example.org")}));
+  ASSERT_TRUE(report.ok());
+  ASSERT_EQ(report->problems.size(), 1u);
+  EXPECT_EQ(report->problems[0].index, 1u);
+  EXPECT_THAT(report->problems[0].message, testing::HasSubstr("U+E000"));
+  EXPECT_THAT(AllAddresses(), testing::IsEmpty());
+}
+
 TEST_F(DirectoryPrepared, NobodyLogsInByANameThatSaslPrepProhibits) {
-  ASSERT_TRUE(Create("us\uE000er@example.org", "secret").ok());
+  // Its name is looked at before anybody looks for the account.
+  ASSERT_TRUE(Create("user@example.org", "secret").ok());
   EXPECT_EQ(LoginReason("us\uE000er@example.org", "secret"), v1::ERROR_REASON_BAD_CREDENTIALS);
 }
 
