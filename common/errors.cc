@@ -101,6 +101,13 @@ constexpr Entry kTable[] = {
     {v1::ERROR_REASON_MAILBOX_HAS_CHILDREN,
      StatusCode::kFailedPrecondition,
      {kSysTemp, kTryLater, 451, "4.3.0", kTryLater}},
+    // An operator's mistake, to be mended while the sender keeps the message.
+    {v1::ERROR_REASON_BAD_ALIAS,
+     StatusCode::kFailedPrecondition,
+     {kSysTemp, kTryLater, 451, "4.3.5", kTryLater}},
+    {v1::ERROR_REASON_NO_SUCH_ALIAS,
+     StatusCode::kNotFound,
+     {kSysTemp, kTryLater, 451, "4.3.0", kTryLater}},
 };
 
 const Entry& EntryFor(v1::ErrorReason reason) {

@@ -11,6 +11,7 @@
 #include "common/program.h"
 #include "storage-service/ctl/accounts_commands.h"
 #include "storage-service/ctl/backup_commands.h"
+#include "storage-service/ctl/aliases_commands.h"
 #include "storage-service/ctl/deliver_command.h"
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
@@ -79,6 +80,7 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
          "takes)")
       ->type_name("DURATION");
   AddAccountsCommands(&app, &action);
+  AddAliasesCommands(&app, &action);
   AddMailCommands(&app, &action);
   AddDeliverCommand(&app, &action);
   AddMailImportCommand(&app, &action);

@@ -403,8 +403,11 @@ void ToProto(const std::vector<store::RecipientResult>& results, v1::DeliverResp
   }
 }
 
-void ToProto(const std::vector<absl::Status>& statuses, v1::CheckRecipientsResponse* out) {
-  for (const absl::Status& status : statuses) *out->add_statuses() = ToRpcStatus(status);
+void ToProto(const std::vector<store::RecipientCheck>& checks,
+             v1::CheckRecipientsResponse* out) {
+  for (const store::RecipientCheck& check : checks) {
+    *out->add_statuses() = ToRpcStatus(check.status);
+  }
 }
 
 void ToProto(store::VerifyFinding finding, v1::VerifyFinding* out) {

@@ -10,6 +10,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "restante/v1/accounts.pb.h"
 #include "restante/v1/admin.pb.h"
+#include "restante/v1/aliases.pb.h"
 #include "restante/v1/delivery.pb.h"
 #include "restante/v1/mailboxes.pb.h"
 #include "restante/v1/maildrop.pb.h"
@@ -63,7 +64,11 @@ std::vector<store::UidRange> FromProto(
 // Deliveries.
 store::Envelope FromProto(v1::Envelope envelope);
 void ToProto(const std::vector<store::RecipientResult>& results, v1::DeliverResponse* out);
-void ToProto(const std::vector<absl::Status>& statuses, v1::CheckRecipientsResponse* out);
+void ToProto(const std::vector<store::RecipientCheck>& checks,
+             v1::CheckRecipientsResponse* out);
+void ToProto(const std::vector<store::RecipientCheck>& checks,
+             v1::LookupRecipientsResponse* out);
+void ToProto(store::AliasInfo alias, v1::Alias* out);
 std::vector<std::string> FromProto(google::protobuf::RepeatedPtrField<std::string> strings);
 
 // Verification.

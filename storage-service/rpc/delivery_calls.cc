@@ -27,19 +27,35 @@ void NoteResults(ServiceContext& context, absl::string_view method,
   }
 }
 
-Task<absl::Status> CheckRecipients(store::Deliveries* deliveries,
-                                   const v1::CheckRecipientsRequest* request,
-                                   v1::CheckRecipientsResponse* response) {
+namespace {
+
+template <typename Request, typename Response>
+Task<absl::Status> AskForRecipients(store::Deliveries* deliveries, const Request* request,
+                                    Response* response) {
   constexpr int kMostRecipients = 1000;
   if (request->recipients_size() > kMostRecipients) {
     co_return InvalidRequest(absl::StrCat("recipients: ", request->recipients_size(),
                                           " of them; at most ", kMostRecipients, " are taken"));
   }
   std::vector<std::string> recipients = FromProto(request->recipients());
-  auto statuses =
+  const auto checks =
       co_await deliveries->CheckRecipients(std::move(recipients), request->declared_octets());
-  ToProto(statuses, response);
+  ToProto(checks, response);
   co_return absl::OkStatus();
+}
+
+}  // namespace
+
+Task<absl::Status> CheckRecipients(store::Deliveries* deliveries,
+                                   const v1::CheckRecipientsRequest* request,
+                                   v1::CheckRecipientsResponse* response) {
+  return AskForRecipients(deliveries, request, response);
+}
+
+Task<absl::Status> LookupRecipients(store::Deliveries* deliveries,
+                                    const v1::LookupRecipientsRequest* request,
+                                    v1::LookupRecipientsResponse* response) {
+  return AskForRecipients(deliveries, request, response);
 }
 
 }  // namespace restante::rpc

@@ -25,5 +25,8 @@ void NoteResults(ServiceContext& context, absl::string_view method,
 Task<absl::Status> CheckRecipients(store::Deliveries* deliveries,
                                    const v1::CheckRecipientsRequest* request,
                                    v1::CheckRecipientsResponse* response);
+Task<absl::Status> LookupRecipients(store::Deliveries* deliveries,
+                                    const v1::LookupRecipientsRequest* request,
+                                    v1::LookupRecipientsResponse* response);
 
 }  // namespace restante::rpc

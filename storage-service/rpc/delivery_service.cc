@@ -45,6 +45,11 @@ Task<absl::Status> CheckAll(ServiceContext* context, v1::CheckRecipientsRequest*
   return CheckRecipients(&context->store.deliveries(), request, response);
 }
 
+Task<absl::Status> LookUpAll(ServiceContext* context, v1::LookupRecipientsRequest* request,
+                             v1::LookupRecipientsResponse* response) {
+  return LookupRecipients(&context->store.deliveries(), request, response);
+}
+
 }  // namespace
 
 void DeliveryService::Serve(ServiceContext& context, DeliveryLimits limits) {
@@ -52,6 +57,8 @@ void DeliveryService::Serve(ServiceContext& context, DeliveryLimits limits) {
   DeliverStream::Serve(context, methods_, limits);
   ServeUnary(context, methods_, &Methods::RequestDeliver, "Deliver", Deliver);
   ServeUnary(context, methods_, &Methods::RequestCheckRecipients, "CheckRecipients", CheckAll);
+  ServeUnary(context, methods_, &Methods::RequestLookupRecipients, "LookupRecipients",
+             LookUpAll);
 }
 
 }  // namespace restante::rpc

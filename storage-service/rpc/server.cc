@@ -30,6 +30,7 @@ void SetOptions(grpc::ServerBuilder& builder) {
 std::vector<std::string> ServiceNames() {
   return {v1::AccountsService::service_full_name(),
           v1::AdminService::service_full_name(),
+          v1::AliasesService::service_full_name(),
           v1::AuthenticatorService::service_full_name(),
           v1::DeliveryService::service_full_name(),
           v1::MailboxesService::service_full_name(),
@@ -67,7 +68,7 @@ absl::Status Server::Listen() {
                              &ports[i]);
   }
   for (grpc::Service* service :
-       {accounts_.service(), authenticator_.service(), maildrop_.service(), messages_.service(),
+       {accounts_.service(), aliases_.service(), authenticator_.service(), maildrop_.service(), messages_.service(),
         delivery_.service(), mailboxes_.service(), admin_.service(), health_.service(),
         reflection_.service()}) {
     builder.RegisterService(service);
@@ -87,6 +88,7 @@ absl::Status Server::Listen() {
 
   context_.queue = thread_->queue();
   accounts_.Serve(context_);
+  aliases_.Serve(context_);
   authenticator_.Serve(context_);
   maildrop_.Serve(context_, options_.exchange);
   messages_.Serve(context_);

@@ -14,6 +14,7 @@
 #include "common/net.h"
 #include "storage-service/rpc/accounts_service.h"
 #include "storage-service/rpc/admin_service.h"
+#include "storage-service/rpc/aliases_service.h"
 #include "storage-service/rpc/authenticator_service.h"
 #include "storage-service/rpc/completion_thread.h"
 #include "storage-service/rpc/delivery_service.h"
@@ -62,6 +63,7 @@ class Server {
   std::vector<ListenAddress> addresses_;
   ServiceContext context_;
   AccountsService accounts_;
+  AliasesService aliases_;
   AuthenticatorService authenticator_;
   MaildropService maildrop_;
   MessagesService messages_;

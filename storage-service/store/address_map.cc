@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/account_format.pb.h"
+#include "storage-service/store/alias_map.h"
 #include "storage-service/store/shard_calls.h"
 
 namespace restante::store {
@@ -14,12 +15,6 @@ namespace {
 
 // Below every address: one contains no control octet.
 constexpr char kDeletionMark = '\x01';
-
-engine::ShardId SliceShard(uint8_t slice) {
-  engine::ShardId shard{engine::ShardId::Kind::kAddresses, {}};
-  shard.id.octets.back() = slice;
-  return shard;
-}
 
 std::string DeletionKey(const AccountId& account) {
   return absl::StrCat(absl::string_view(&kDeletionMark, 1), account.AsOctets());
@@ -48,6 +43,12 @@ uint8_t AddressMap::SliceOf(absl::string_view address) {
   return digest[0];
 }
 
+engine::ShardId AddressMap::SliceShard(uint8_t slice) {
+  engine::ShardId shard{engine::ShardId::Kind::kAddresses, {}};
+  shard.id.octets.back() = slice;
+  return shard;
+}
+
 Task<absl::StatusOr<std::optional<AccountId>>> AddressMap::Lookup(std::string address) {
   const engine::ShardId shard = SliceShard(SliceOf(address));
   auto value = co_await GetKey(engine_, shard, address);
@@ -58,6 +59,17 @@ Task<absl::StatusOr<std::optional<AccountId>>> AddressMap::Lookup(std::string ad
   co_return std::optional<AccountId>(*account);
 }
 
+Task<absl::StatusOr<bool>> AddressMap::IsTaken(std::string address) {
+  const engine::ShardId shard = SliceShard(SliceOf(address));
+  const std::vector<std::string> keys = {address, AliasKey(address)};
+  for (const std::string& key : keys) {
+    const auto value = co_await GetKey(engine_, shard, key);
+    if (!value.ok()) co_return value.status();
+    if (value->has_value()) co_return true;
+  }
+  co_return false;
+}
+
 Task<absl::Status> AddressMap::Insert(std::vector<Mapping> mappings) {
   if (mappings.empty()) co_return absl::OkStatus();
   const engine::ShardId shard = SliceShard(SliceOf(mappings.front().first));
@@ -66,9 +78,9 @@ Task<absl::Status> AddressMap::Insert(std::vector<Mapping> mappings) {
     if (!version.ok()) co_return version.status();
     engine::CommitRequest request{shard, *version};
     for (const auto& [address, account] : mappings) {
-      const auto taken = co_await GetKey(engine_, shard, address);
+      const auto taken = co_await IsTaken(address);
       if (!taken.ok()) co_return taken.status();
-      if (taken->has_value()) {
+      if (*taken) {
         co_return MakeError(v1::ERROR_REASON_ACCOUNT_EXISTS,
                             absl::StrCat("the address ", address, " is taken"));
       }

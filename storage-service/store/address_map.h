@@ -45,11 +45,15 @@ class AddressMap {
   explicit AddressMap(engine::Engine* engine) : engine_(engine) {}
 
   static uint8_t SliceOf(absl::string_view address);
+  static engine::ShardId SliceShard(uint8_t slice);
 
   Task<absl::StatusOr<std::optional<AccountId>>> Lookup(std::string address);
 
-  // All of them or none; they are of one slice. ACCOUNT_EXISTS: one is taken, the
-  // message says which. After STORE_FAILURE the outcome is unknown.
+  // Whether it is an account's, or an alias (alias_map.h).
+  Task<absl::StatusOr<bool>> IsTaken(std::string address);
+
+  // All of them or none; they are of one slice. ACCOUNT_EXISTS: one is taken, or is an
+  // alias; the message says which. After STORE_FAILURE the outcome is unknown.
   Task<absl::Status> Insert(std::vector<Mapping> mappings);
 
   // Removes the address if it is this account's, and remembers the deletion.

@@ -36,9 +36,10 @@ class Deliveries {
   // INVALID_REQUEST: no recipients, too many, a delivery id too long.
   virtual Task<absl::StatusOr<std::unique_ptr<Delivery>>> Begin(Envelope envelope) = 0;
 
-  // One status per recipient: would it get a message of this size?
-  virtual Task<std::vector<absl::Status>> CheckRecipients(std::vector<std::string> recipients,
-                                                          uint64_t declared_octets) = 0;
+  // One answer per recipient: would it get a message of this size, and where would
+  // that go? What Begin answers, and so RCPT of LMTP.
+  virtual Task<std::vector<RecipientCheck>> CheckRecipients(
+      std::vector<std::string> recipients, uint64_t declared_octets) = 0;
 };
 
 }  // namespace restante::store

@@ -62,14 +62,18 @@ Task<void> IncomingMessage::FindMailboxes() {
   std::map<MailboxId, uint32_t> copies_of;
   for (size_t i = 0; i < addressees_.size(); ++i) {
     if (!addressees_[i].status.ok()) continue;
-    const AccountEntry& account = *addressees_[i].account;
-    Copy& copy = copies_.emplace_back();
-    copy.recipient = i;
-    const uint32_t number = copies_of[account.inbox]++;
-    copy.second = number > 0;
-    if (!envelope_.delivery_id.empty())
-      copy.id_key = DeliveryKeyOf(envelope_.delivery_id, number);
-    searches.push_back(tools_.mailboxes->Find(account.inbox));
+    for (size_t j = 0; j < addressees_[i].destinations.size(); ++j) {
+      const MailboxId inbox = addressees_[i].destinations[j].account->inbox;
+      Copy& copy = copies_.emplace_back();
+      copy.recipient = i;
+      copy.destination = j;
+      const uint32_t number = copies_of[inbox]++;
+      copy.second = number > 0;
+      if (!envelope_.delivery_id.empty()) {
+        copy.id_key = DeliveryKeyOf(envelope_.delivery_id, number);
+      }
+      searches.push_back(tools_.mailboxes->Find(inbox));
+    }
   }
   std::vector<Found> found = co_await JoinAll(std::move(searches));
   for (size_t i = 0; i < found.size(); ++i) {
@@ -137,15 +141,25 @@ Task<void> IncomingMessage::ChooseUidls() {
   }
 }
 
-Task<void> IncomingMessage::WriteRows() {
+std::vector<IncomingMessage::Copy*> IncomingMessage::ChooseCopiesToWrite() {
+  std::vector<absl::Status> failures(addressees_.size());
+  for (const Copy& copy : copies_) {
+    // Checked again with the commit; here it saves writing the body for nothing.
+    absl::Status status = copy.decided ? copy.result.status : CheckQuota(copy);
+    failures[copy.recipient].Update(status);
+  }
   std::vector<Copy*> to_write;
   for (Copy& copy : copies_) {
     if (copy.decided) continue;
-    // Checked again with the commit; here it saves writing the body for nothing.
-    copy.result.status = CheckQuota(copy);
+    copy.result.status = failures[copy.recipient];
     copy.decided = !copy.result.status.ok();
     if (!copy.decided) to_write.push_back(&copy);
   }
+  return to_write;
+}
+
+Task<void> IncomingMessage::WriteRows() {
+  std::vector<Copy*> to_write = ChooseCopiesToWrite();
   if (to_write.empty()) co_return;
 
   absl::Status put = body_.PutLastChunk();
@@ -164,21 +178,21 @@ Task<void> IncomingMessage::WriteRows() {
 }
 
 absl::Status IncomingMessage::CheckQuota(const Copy& copy) const {
-  const Addressee& addressee = addressees_[copy.recipient];
-  if (addressee.usage == nullptr) return absl::OkStatus();
-  const uint64_t quota = addressee.account->quota_octets;
-  if (addressee.usage->total() + body_.octets() <= quota) return absl::OkStatus();
-  return OverQuota(*addressee.account);
+  const Destination& destination = DestinationOf(copy);
+  if (destination.usage == nullptr) return absl::OkStatus();
+  const uint64_t quota = destination.account->quota_octets;
+  if (destination.usage->total() + body_.octets() <= quota) return absl::OkStatus();
+  return OverQuota(*destination.account);
 }
 
 absl::Status IncomingMessage::ClaimQuota(const Copy& copy, const Head& head) const {
-  const Addressee& addressee = addressees_[copy.recipient];
-  if (addressee.usage == nullptr ||
-      addressee.usage->SetWithin(addressee.account->quota_octets, copy.mailbox->id(),
-                                 head.octets + body_.octets())) {
+  const Destination& destination = DestinationOf(copy);
+  if (destination.usage == nullptr ||
+      destination.usage->SetWithin(destination.account->quota_octets, copy.mailbox->id(),
+                                   head.octets + body_.octets())) {
     return absl::OkStatus();
   }
-  return OverQuota(*addressee.account);
+  return OverQuota(*destination.account);
 }
 
 Task<CommitResult> IncomingMessage::WriteRow(Copy* copy) {
@@ -257,10 +271,14 @@ std::vector<RecipientResult> IncomingMessage::Results() {
   for (size_t i = 0; i < addressees_.size(); ++i) {
     results[i].status = addressees_[i].status.ok() ? failure_ : addressees_[i].status;
   }
-  for (Copy& copy : copies_) {
+  for (const Copy& copy : copies_) {
     RecipientResult& result = results[copy.recipient];
-    result = copy.result;
-    if (!result.status.ok()) result = {result.status};
+    if (!result.status.ok()) continue;  // one that failed speaks for all
+    if (!copy.result.status.ok()) {
+      result = {copy.result.status};
+    } else if (result.uid == 0) {
+      result = copy.result;
+    }
   }
   copies_.clear();  // others with the same delivery id may go on
   return results;

@@ -37,11 +37,18 @@ struct DeliveryTools {
   std::function<void(MailboxId, absl::Time)> id_recorded;
 };
 
-// A recipient of the envelope: an account, or why there is none.
-struct Addressee {
-  absl::Status status;
+// An account that a recipient leads to.
+struct Destination {
   Directory::Entry account;
   std::shared_ptr<AccountUsage> usage;  // of an account that has a quota
+};
+
+// A recipient of the envelope: one account, those that an alias leads to, or why there
+// is none.
+struct Addressee {
+  absl::Status status;
+  std::vector<Destination> destinations;
+  std::string alias;  // on the way there; empty: none
 };
 
 // The reason why a message isn't taken.
@@ -58,9 +65,10 @@ class IncomingMessage : public Delivery {
   Task<std::vector<RecipientResult>> Finish() override;
 
  private:
-  // A recipient's part of the delivery.
+  // What one account gets for one recipient.
   struct Copy {
     size_t recipient = 0;
+    size_t destination = 0;  // of the recipient's
     std::shared_ptr<Mailbox> mailbox;
     bool second = false;  // the mailbox gets this message more than once
     std::string id_key;   // empty: no delivery id
@@ -76,6 +84,12 @@ class IncomingMessage : public Delivery {
   Task<void> FindMailboxes();
   Task<void> FindEarlierDeliveries();
   Task<void> ChooseUidls();
+  const Destination& DestinationOf(const Copy& copy) const {
+    return addressees_[copy.recipient].destinations[copy.destination];
+  }
+  // A recipient is given the message everywhere it leads to, or nowhere, as far as that
+  // can be known beforehand.
+  std::vector<Copy*> ChooseCopiesToWrite();
   Task<void> WriteRows();
   absl::Status CheckQuota(const Copy& copy) const;
   // For the plan of the commit.

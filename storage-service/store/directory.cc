@@ -6,7 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/log.h"
@@ -24,6 +23,7 @@
 #include "storage-service/store/passwords.h"
 #include "storage-service/store/policies.h"
 #include "storage-service/store/reservations.h"
+#include "storage-service/store/slice_place.h"
 
 namespace restante::store {
 namespace {
@@ -43,22 +43,6 @@ int ThreadsFor(int configured) {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-// Slice and last address, as text: a page token is a string in the contract.
-std::string EncodePageToken(size_t slice, absl::string_view after) {
-  return absl::StrCat(absl::Hex(slice, absl::kZeroPad2), ":", after);
-}
-
-bool DecodePageToken(absl::string_view token, size_t* slice, std::string* after) {
-  uint64_t number = 0;
-  if (token.size() < 3 || token[2] != ':' ||
-      !absl::SimpleHexAtoi(token.substr(0, 2), &number)) {
-    return false;
-  }
-  *slice = number;
-  *after = std::string(token.substr(3));
-  return true;
-}
-
 }  // namespace
 
 Directory::Directory(engine::Engine* engine, MailboxTable* mailboxes, const TokenSealer* sealer,
@@ -70,6 +54,7 @@ Directory::Directory(engine::Engine* engine, MailboxTable* mailboxes, const Toke
       clock_(clock),
       options_(options),
       addresses_(std::make_unique<AddressMap>(engine)),
+      aliases_(std::make_unique<AliasMap>(engine)),
       records_(std::make_unique<AccountRecords>(engine)),
       policies_(std::make_unique<Policies>(
           engine, options.pop3_policy,
@@ -113,17 +98,6 @@ Task<absl::StatusOr<Directory::Entry>> Directory::Find(std::string address) {
   if (!normalized.ok()) co_return normalized.status();
   absl::StatusOr<Entry> found = co_await FindNormalized(*std::move(normalized));
   co_return found;
-}
-
-Task<absl::StatusOr<Directory::Entry>> Directory::FindRecipient(std::string address) {
-  const absl::StatusOr<std::string> normalized = NormalizeAddress(address);
-  if (!normalized.ok()) co_return normalized.status();
-  absl::StatusOr<Entry> found = co_await FindNormalized(*normalized);
-  if (found.ok() || !IsNoSuchAccount(found.status())) co_return found;
-  std::optional<std::string> without_detail = WithoutDetail(*normalized);
-  if (!without_detail.has_value()) co_return found;
-  absl::StatusOr<Entry> base = co_await FindNormalized(*std::move(without_detail));
-  co_return base;
 }
 
 Task<absl::StatusOr<Directory::Entry>> Directory::FindNormalized(std::string normalized) {
@@ -184,26 +158,17 @@ Task<absl::StatusOr<AccountInfo>> Directory::InfoOf(Entry entry) {
 }
 
 Task<absl::StatusOr<AccountPage>> Directory::List(std::string page_token, size_t page_size) {
-  size_t slice = 0;
-  std::string after;
-  if (!page_token.empty() && !DecodePageToken(page_token, &slice, &after)) {
-    co_return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
-                        "page_token isn't one that this service gave");
-  }
+  absl::StatusOr<SlicePlace> place = SlicePlace::FromToken(page_token);
+  if (!place.ok()) co_return place.status();
   page_size = std::clamp<size_t>(page_size, 1, kMaxPage);
 
   std::vector<AddressMap::Mapping> mappings;
-  while (slice < AddressMap::kSlices && mappings.size() < page_size) {
-    auto page = co_await addresses_->List(static_cast<uint8_t>(slice), after,
+  while (!place->AtEnd() && mappings.size() < page_size) {
+    auto page = co_await addresses_->List(static_cast<uint8_t>(place->slice), place->after,
                                           page_size - mappings.size());
     if (!page.ok()) co_return page.status();
     std::move(page->mappings.begin(), page->mappings.end(), std::back_inserter(mappings));
-    if (page->end) {
-      ++slice;
-      after.clear();
-    } else {
-      after = mappings.back().first;
-    }
+    place->GoOn(page->end, mappings.empty() ? "" : mappings.back().first);
   }
 
   // Not through the cache: a listing of everybody would empty it of those in use.
@@ -218,7 +183,7 @@ Task<absl::StatusOr<AccountPage>> Directory::List(std::string page_token, size_t
       co_return info.status();
     }
   }
-  if (slice < AddressMap::kSlices) page.next_page_token = EncodePageToken(slice, after);
+  page.next_page_token = place->ToToken();
   co_return page;
 }
 

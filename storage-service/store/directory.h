@@ -24,6 +24,9 @@
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/accounts.h"
+#include "storage-service/store/alias_map.h"
+#include "storage-service/store/aliases.h"
+#include "storage-service/store/async_mutex.h"
 #include "storage-service/store/last_uidvalidities.h"
 #include "storage-service/store/refused_passwords.h"
 #include "storage-service/store/store.h"
@@ -64,7 +67,7 @@ struct AccountEntry {
   Pop3Policy own_policy;
 };
 
-class Directory : public Accounts {
+class Directory : public Accounts, public Aliases {
  public:
   using Entry = std::shared_ptr<const AccountEntry>;
 
@@ -84,9 +87,13 @@ class Directory : public Accounts {
   // The account of exactly this address. NO_SUCH_ACCOUNT, BAD_ADDRESS.
   Task<absl::StatusOr<Entry>> Find(std::string address);
 
-  // The account that mail to this address goes to: the exact address if there is
-  // an account of it, otherwise the address without its +detail.
-  Task<absl::StatusOr<Entry>> FindRecipient(std::string address);
+  // Where mail to this address goes, as aliases.h says. NO_SUCH_ACCOUNT, BAD_ADDRESS,
+  // BAD_ALIAS.
+  struct Route {
+    std::vector<Entry> accounts;  // at least one, and each once
+    std::string alias;            // the first on the way, "@domain" for a catch-all
+  };
+  Task<absl::StatusOr<Route>> FindRecipient(std::string address);
 
   // NO_SUCH_ACCOUNT.
   Task<absl::StatusOr<Entry>> FindById(AccountId id);
@@ -192,9 +199,31 @@ class Directory : public Accounts {
                                                            std::string password,
                                                            ClientInfo client) override;
 
+  // Aliases; directory_aliases.cc.
+  Task<absl::StatusOr<AliasInfo>> AddAlias(std::string address,
+                                           std::vector<std::string> targets) override;
+  Task<absl::StatusOr<AliasInfo>> RemoveAlias(std::string address,
+                                              std::vector<std::string> targets) override;
+  Task<absl::StatusOr<AliasInfo>> GetAlias(std::string address) override;
+  Task<absl::StatusOr<AliasPage>> ListAliases(std::string page_token,
+                                              size_t page_size) override;
+
  private:
   struct Planned;  // an account to be made
   struct Plan;     // an import's
+
+  // What an address is, its own or without +detail; neither: nothing.
+  struct Addressed {
+    Entry account;
+    std::optional<AliasMap::Alias> alias;
+  };
+  Task<absl::StatusOr<Addressed>> FindAddressed(std::string normalized);
+  Task<absl::StatusOr<Addressed>> FindExactly(std::string normalized);
+  Task<absl::StatusOr<Addressed>> FindTarget(AliasMap::Target target);
+  struct Expansion;
+  Task<absl::Status> Expand(AliasMap::Alias alias, Expansion* expansion);
+  Task<absl::StatusOr<AliasMap::Target>> TargetOf(std::string address);
+  Task<absl::StatusOr<AliasInfo>> InfoOfAlias(AliasMap::Alias alias);
 
   // VerifyPassword, without its line in the log.
   Task<absl::StatusOr<Entry>> CheckPasswordOf(std::string address, std::string password);
@@ -238,6 +267,7 @@ class Directory : public Accounts {
   Task<absl::StatusOr<std::string>> FlawOf(std::string address, AccountId account,
                                            size_t slice);
   Task<absl::Status> RepairMailboxesOf(AccountId account);
+  Task<absl::Status> VerifyAliases(const std::function<void(VerifyFinding)>* report);
   Task<absl::Status> VerifyShards(const std::function<void(VerifyFinding)>* report);
   Task<absl::Status> EraseIfOrphan(AccountId account);
 
@@ -247,10 +277,12 @@ class Directory : public Accounts {
   const Clock* const clock_;
   const StoreOptions options_;
   const std::unique_ptr<AddressMap> addresses_;
+  const std::unique_ptr<AliasMap> aliases_;
   const std::unique_ptr<AccountRecords> records_;
   const std::unique_ptr<Policies> policies_;
   const std::unique_ptr<AccountCache> cache_;
   const std::unique_ptr<Reservations> reservations_;
+  AsyncMutex alias_turn_;  // of changes of aliases: two could make a loop together
   LastUidvalidities uidvalidities_;
   RefusedPasswords refused_passwords_;
   const std::unique_ptr<PasswordHasher> hasher_;

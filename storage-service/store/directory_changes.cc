@@ -86,9 +86,9 @@ Task<absl::StatusOr<AccountInfo>> Directory::Create(NewAccount account) {
   if (!normalized.ok()) co_return normalized.status();
   Reservations::Hold hold(reservations_.get());
   if (!hold.Take(*normalized)) co_return AccountExists(account.address);
-  const auto taken = co_await addresses_->Lookup(*normalized);
+  const auto taken = co_await addresses_->IsTaken(*normalized);
   if (!taken.ok()) co_return taken.status();
-  if (taken->has_value()) co_return AccountExists(account.address);
+  if (*taken) co_return AccountExists(account.address);
 
   absl::StatusOr<std::string> hash = co_await HashOf(std::move(account.credential));
   if (!hash.ok()) co_return hash.status();

@@ -15,7 +15,7 @@ inline absl::Status NoSuchAccount(absl::string_view address) {
 
 inline absl::Status AccountExists(absl::string_view address) {
   return MakeError(v1::ERROR_REASON_ACCOUNT_EXISTS,
-                   absl::StrCat("the account ", address, " exists already"));
+                   absl::StrCat("the account or alias ", address, " exists already"));
 }
 
 inline absl::Status DisabledError(absl::string_view address) {

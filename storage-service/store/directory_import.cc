@@ -151,10 +151,10 @@ Task<absl::StatusOr<ImportReport>> Directory::Import(std::vector<NewAccount> acc
 Task<void> Directory::CheckFree(Plan* plan, size_t index) {
   const Planned& planned = plan->planned[index];
   if (planned.normalized.empty() || plan->Failed()) co_return;
-  const auto taken = co_await addresses_->Lookup(planned.normalized);
+  const auto taken = co_await addresses_->IsTaken(planned.normalized);
   if (!taken.ok()) {
     plan->Fail(taken.status());
-  } else if (taken->has_value()) {
+  } else if (*taken) {
     plan->Object(index, AccountExists(plan->accounts[index].address));
   }
 }

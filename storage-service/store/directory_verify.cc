@@ -8,6 +8,7 @@
 #include "common/errors.h"
 #include "storage-service/store/account_records.h"
 #include "storage-service/store/address_map.h"
+#include "storage-service/store/alias_map.h"
 #include "storage-service/store/addresses.h"
 #include "storage-service/store/directory.h"
 #include "storage-service/store/directory_errors.h"
@@ -62,9 +63,43 @@ Task<absl::StatusOr<uint64_t>> Directory::Verify(std::function<void(VerifyFindin
               "is deleted; its mail is still being removed, or will be at the next start"});
     }
   }
+  const absl::Status aliases = co_await VerifyAliases(&report);
+  if (!aliases.ok()) co_return aliases;
   const absl::Status shards = co_await VerifyShards(&report);
   if (!shards.ok()) co_return shards;
   co_return accounts;
+}
+
+Task<absl::Status> Directory::VerifyAliases(const std::function<void(VerifyFinding)>* report) {
+  for (size_t slice = 0; slice < AddressMap::kSlices; ++slice) {
+    std::string after;
+    for (bool end = false; !end;) {
+      const auto page =
+          co_await aliases_->List(static_cast<uint8_t>(slice), after, kDirectoryPage);
+      if (!page.ok()) {
+        if (!IsFlaw(page.status())) co_return page.status();
+        (*report)({true, absl::StrCat("address slice ", slice),
+                   std::string(page.status().message())});
+        break;
+      }
+      for (const AliasMap::Alias& alias : page->aliases) {
+        if (AddressMap::SliceOf(alias.address) != slice) {
+          (*report)({true, absl::StrCat("alias ", alias.address),
+                     absl::StrCat("is filed in slice ", slice, ", where no lookup finds it")});
+          continue;
+        }
+        const auto account = co_await addresses_->Lookup(alias.address);
+        if (!account.ok() || !account->has_value()) continue;
+        const auto still = co_await aliases_->Find(alias.address);
+        if (!still.ok() || !still->has_value()) continue;  // became an account meanwhile
+        (*report)({true, absl::StrCat("alias ", alias.address),
+                   "its address is an account's as well"});
+      }
+      end = page->end;
+      if (!page->aliases.empty()) after = page->aliases.back().address;
+    }
+  }
+  co_return absl::OkStatus();
 }
 
 Task<absl::StatusOr<std::string>> Directory::FlawOf(std::string address, AccountId account,

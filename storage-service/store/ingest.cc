@@ -12,6 +12,8 @@ namespace restante::store {
 namespace {
 
 constexpr size_t kMostRecipients = 1000;
+// Of all recipients of one delivery together.
+constexpr size_t kMostDestinations = 10'000;
 constexpr size_t kMostIdOctets = 255;
 // The years 1 to 9999, which IMAP's dates can say.
 constexpr int64_t kFirstSecond = -62'135'596'800;
@@ -45,23 +47,40 @@ absl::Status CheckProperties(const MessageProperties& properties) {
 }
 
 Task<Addressee> Ingest::LookUp(std::string recipient, uint64_t declared_octets) {
-  absl::StatusOr<Directory::Entry> account =
+  absl::StatusOr<Directory::Route> route =
       co_await directory_->FindRecipient(std::move(recipient));
-  if (!account.ok()) co_return Addressee{account.status(), nullptr};
-  absl::Status room = tools_.engine->CheckRoom();
-  if (!room.ok()) co_return Addressee{std::move(room), nullptr};
-  const AccountEntry& entry = **account;
-  std::shared_ptr<AccountUsage> usage;
-  if (entry.quota_octets > 0) {
+  Addressee addressee{route.status(), {}, {}};
+  if (!route.ok()) co_return addressee;
+  addressee.alias = std::move(route->alias);
+  addressee.status = tools_.engine->CheckRoom();
+  for (Directory::Entry& account : route->accounts) {
+    Destination& destination = addressee.destinations.emplace_back();
+    destination.account = std::move(account);
+    const AccountEntry& entry = *destination.account;
+    if (entry.quota_octets == 0) continue;
     absl::StatusOr<std::shared_ptr<AccountUsage>> known =
-        co_await directory_->UsageOf(*account);
-    if (!known.ok()) co_return Addressee{known.status(), nullptr};
-    usage = *std::move(known);
-    if (declared_octets > 0 && usage->total() + declared_octets > entry.quota_octets) {
-      co_return Addressee{OverQuota(entry), nullptr};
+        co_await directory_->UsageOf(destination.account);
+    if (!known.ok()) {
+      addressee.status.Update(known.status());
+      continue;
+    }
+    destination.usage = *std::move(known);
+    if (declared_octets > 0 &&
+        destination.usage->total() + declared_octets > entry.quota_octets) {
+      addressee.status.Update(OverQuota(entry));
     }
   }
-  co_return Addressee{absl::OkStatus(), *std::move(account), std::move(usage)};
+  co_return addressee;
+}
+
+Task<std::vector<Addressee>> Ingest::LookUpAll(std::vector<std::string> recipients,
+                                               uint64_t declared_octets) {
+  std::vector<Task<Addressee>> searches;
+  for (std::string& recipient : recipients) {
+    searches.push_back(LookUp(std::move(recipient), declared_octets));
+  }
+  std::vector<Addressee> addressees = co_await JoinAll(std::move(searches));
+  co_return addressees;
 }
 
 Task<absl::StatusOr<std::unique_ptr<Delivery>>> Ingest::Begin(Envelope envelope) {
@@ -70,29 +89,39 @@ Task<absl::StatusOr<std::unique_ptr<Delivery>>> Ingest::Begin(Envelope envelope)
   if (envelope.declared_octets > tools_.max_message_octets) {
     co_return TooLarge(tools_.max_message_octets);
   }
-  std::vector<Task<Addressee>> searches;
-  for (std::string& recipient : envelope.recipients) {
-    searches.push_back(LookUp(std::move(recipient), envelope.declared_octets));
+  std::vector<Addressee> addressees =
+      co_await LookUpAll(std::move(envelope.recipients), envelope.declared_octets);
+  size_t destinations = 0;
+  for (Addressee& addressee : addressees) {
+    if (!addressee.status.ok()) continue;
+    destinations += addressee.destinations.size();
+    if (destinations <= kMostDestinations) continue;
+    destinations -= addressee.destinations.size();
+    addressee.status = OverloadedError(
+        absl::StrCat("this delivery's recipients lead to more than ", kMostDestinations,
+                     " accounts; deliver to fewer at once"),
+        absl::Seconds(1));
   }
-  std::vector<Addressee> addressees = co_await JoinAll(std::move(searches));
   std::unique_ptr<Delivery> delivery =
       std::make_unique<IncomingMessage>(tools_, std::move(envelope), std::move(addressees));
   co_return delivery;
 }
 
-Task<std::vector<absl::Status>> Ingest::CheckRecipients(std::vector<std::string> recipients,
-                                                        uint64_t declared_octets) {
-  if (declared_octets > tools_.max_message_octets) {
-    co_return std::vector<absl::Status>(recipients.size(), TooLarge(tools_.max_message_octets));
+Task<std::vector<RecipientCheck>> Ingest::CheckRecipients(std::vector<std::string> recipients,
+                                                          uint64_t declared_octets) {
+  const bool too_large = declared_octets > tools_.max_message_octets;
+  std::vector<Addressee> addressees =
+      co_await LookUpAll(std::move(recipients), too_large ? 0 : declared_octets);
+  std::vector<RecipientCheck> checks;
+  for (Addressee& addressee : addressees) {
+    RecipientCheck& check = checks.emplace_back();
+    check.status = too_large ? TooLarge(tools_.max_message_octets) : addressee.status;
+    check.alias = std::move(addressee.alias);
+    for (const Destination& destination : addressee.destinations) {
+      check.accounts.push_back({destination.account->address, destination.account->disabled});
+    }
   }
-  std::vector<Task<Addressee>> searches;
-  for (std::string& recipient : recipients) {
-    searches.push_back(LookUp(std::move(recipient), declared_octets));
-  }
-  std::vector<Addressee> addressees = co_await JoinAll(std::move(searches));
-  std::vector<absl::Status> statuses;
-  for (const Addressee& addressee : addressees) statuses.push_back(addressee.status);
-  co_return statuses;
+  co_return checks;
 }
 
 }  // namespace restante::store

@@ -24,11 +24,13 @@ class Ingest : public Deliveries {
 
   // Also TOO_LARGE, for a declared size above the limit.
   Task<absl::StatusOr<std::unique_ptr<Delivery>>> Begin(Envelope envelope) override;
-  Task<std::vector<absl::Status>> CheckRecipients(std::vector<std::string> recipients,
-                                                  uint64_t declared_octets) override;
+  Task<std::vector<RecipientCheck>> CheckRecipients(std::vector<std::string> recipients,
+                                                    uint64_t declared_octets) override;
 
  private:
   Task<Addressee> LookUp(std::string recipient, uint64_t declared_octets);
+  Task<std::vector<Addressee>> LookUpAll(std::vector<std::string> recipients,
+                                         uint64_t declared_octets);
 
   const DeliveryTools tools_;
   Directory* const directory_;

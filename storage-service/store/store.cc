@@ -104,6 +104,7 @@ class MailStore : public Store {
   }
 
   Accounts& accounts() override { return *directory_; }
+  Aliases& aliases() override { return *directory_; }
   Maildrops& maildrops() override { return sessions_; }
   Messages& messages() override { return messages_; }
   Mailboxes& mailboxes() override { return mailboxes_; }

@@ -14,6 +14,7 @@
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/accounts.h"
+#include "storage-service/store/aliases.h"
 #include "storage-service/store/deliveries.h"
 #include "storage-service/store/mailboxes.h"
 #include "storage-service/store/maildrops.h"
@@ -137,6 +138,7 @@ class Store {
   virtual ~Store() = default;
 
   virtual Accounts& accounts() = 0;
+  virtual Aliases& aliases() = 0;
   virtual Maildrops& maildrops() = 0;
   virtual Messages& messages() = 0;
   virtual Mailboxes& mailboxes() = 0;

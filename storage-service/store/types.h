@@ -181,6 +181,17 @@ struct Envelope {
   MessageProperties properties;
 };
 
+// What is known of a recipient before a message comes.
+struct RecipientCheck {
+  absl::Status status;  // as at a delivery
+  struct Account {
+    std::string address;  // as created
+    bool disabled = false;
+  };
+  std::vector<Account> accounts;  // that it leads to; also where one has no room
+  std::string alias;              // on the way there; empty: none
+};
+
 struct RecipientResult {
   absl::Status status;
   MailboxId mailbox;

@@ -38,17 +38,20 @@ TEST_F(DirectoryLookup, SaysWhenAnAddressCanBeNone) {
 
 TEST_F(DirectoryLookup, FindsTheAccountOfARecipientWithDetail) {
   ASSERT_TRUE(Create("user@example.org").ok());
-  const auto entry = SyncWait(directory_->FindRecipient("User+Lists@example.org"));
-  ASSERT_TRUE(entry.ok()) << entry.status();
-  EXPECT_EQ((*entry)->address, "user@example.org");
+  const auto route = SyncWait(directory_->FindRecipient("User+Lists@example.org"));
+  ASSERT_TRUE(route.ok()) << route.status();
+  ASSERT_EQ(route->accounts.size(), 1u);
+  EXPECT_EQ(route->accounts[0]->address, "user@example.org");
+  EXPECT_EQ(route->alias, "");
 }
 
 TEST_F(DirectoryLookup, PrefersTheAccountOfExactlyTheRecipient) {
   ASSERT_TRUE(Create("user@example.org").ok());
   ASSERT_TRUE(Create("user+lists@example.org").ok());
-  const auto entry = SyncWait(directory_->FindRecipient("user+lists@example.org"));
-  ASSERT_TRUE(entry.ok()) << entry.status();
-  EXPECT_EQ((*entry)->address, "user+lists@example.org");
+  const auto route = SyncWait(directory_->FindRecipient("user+lists@example.org"));
+  ASSERT_TRUE(route.ok()) << route.status();
+  ASSERT_EQ(route->accounts.size(), 1u);
+  EXPECT_EQ(route->accounts[0]->address, "user+lists@example.org");
 }
 
 TEST_F(DirectoryLookup, FindsNoRecipientForADetailOfNobody) {

@@ -181,8 +181,8 @@ TEST_F(DeliverStreamTest, ResultsPerRecipientKeepTheirReasons) {
 TEST_F(DeliverStreamTest, AQuestionIsAnsweredUnderItsNumber) {
   deliveries().check = [](const std::vector<std::string>& recipients) {
     EXPECT_THAT(recipients, ElementsAre("ann", "nobody"));
-    return Now(std::vector<absl::Status>{
-        absl::OkStatus(), MakeError(v1::ERROR_REASON_NO_SUCH_ACCOUNT, "unknown")});
+    return Now(std::vector<store::RecipientCheck>{
+        {}, {.status = MakeError(v1::ERROR_REASON_NO_SUCH_ACCOUNT, "unknown")}});
   };
   Send({Check(9, {"ann", "nobody"})});
   const v1::DeliveryResult result = Next();

@@ -178,10 +178,29 @@ Task<absl::StatusOr<std::unique_ptr<store::Delivery>>> FakeDeliveries::Begin(
   return BeginFake(this, std::move(envelope));
 }
 
-Task<std::vector<absl::Status>> FakeDeliveries::CheckRecipients(
+Task<std::vector<store::RecipientCheck>> FakeDeliveries::CheckRecipients(
     std::vector<std::string> recipients, uint64_t /*declared_octets*/) {
   if (check) return check(std::move(recipients));
-  return Now(std::vector<absl::Status>(recipients.size()));
+  return Now(std::vector<store::RecipientCheck>(recipients.size()));
+}
+
+Task<absl::StatusOr<store::AliasInfo>> FakeAliases::AddAlias(
+    std::string /*address*/, std::vector<std::string> /*targets*/) {
+  return Now<absl::StatusOr<store::AliasInfo>>(Unexpected("AddAlias"));
+}
+
+Task<absl::StatusOr<store::AliasInfo>> FakeAliases::RemoveAlias(
+    std::string /*address*/, std::vector<std::string> /*targets*/) {
+  return Now<absl::StatusOr<store::AliasInfo>>(Unexpected("RemoveAlias"));
+}
+
+Task<absl::StatusOr<store::AliasInfo>> FakeAliases::GetAlias(std::string /*address*/) {
+  return Now<absl::StatusOr<store::AliasInfo>>(Unexpected("GetAlias"));
+}
+
+Task<absl::StatusOr<store::AliasPage>> FakeAliases::ListAliases(std::string /*page_token*/,
+                                                                size_t /*page_size*/) {
+  return Now<absl::StatusOr<store::AliasPage>>(Unexpected("ListAliases"));
 }
 
 Task<absl::StatusOr<std::unique_ptr<store::MessageReader>>> FakeMessages::Read(

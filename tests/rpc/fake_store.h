@@ -168,13 +168,14 @@ struct FakeDeliveries final : store::Deliveries {
   std::function<Task<absl::Status>(std::string sender)> begin;
   std::function<Task<absl::Status>(std::string sender, std::string data)> append;
   std::function<Task<std::vector<store::RecipientResult>>(std::string sender)> finish;
-  std::function<Task<std::vector<absl::Status>>(std::vector<std::string> recipients)> check;
+  std::function<Task<std::vector<store::RecipientCheck>>(std::vector<std::string> recipients)>
+      check;
   Journal journal;
 
   Task<absl::StatusOr<std::unique_ptr<store::Delivery>>> Begin(
       store::Envelope envelope) override;
-  Task<std::vector<absl::Status>> CheckRecipients(std::vector<std::string> recipients,
-                                                  uint64_t declared_octets) override;
+  Task<std::vector<store::RecipientCheck>> CheckRecipients(std::vector<std::string> recipients,
+                                                           uint64_t declared_octets) override;
 };
 
 struct FakeMessages final : store::Messages {
@@ -209,6 +210,16 @@ struct FakeAccounts final : store::Accounts {
   Task<absl::StatusOr<store::DomainPolicies>> ListDomainPolicies(std::string domain) override;
   Task<absl::StatusOr<store::Authenticated>> AuthenticatePassword(
       std::string address, std::string password, store::ClientInfo client) override;
+};
+
+struct FakeAliases final : store::Aliases {
+  Task<absl::StatusOr<store::AliasInfo>> AddAlias(std::string address,
+                                                  std::vector<std::string> targets) override;
+  Task<absl::StatusOr<store::AliasInfo>> RemoveAlias(std::string address,
+                                                     std::vector<std::string> targets) override;
+  Task<absl::StatusOr<store::AliasInfo>> GetAlias(std::string address) override;
+  Task<absl::StatusOr<store::AliasPage>> ListAliases(std::string page_token,
+                                                     size_t page_size) override;
 };
 
 struct FakeMailboxes final : store::Mailboxes {
@@ -263,6 +274,7 @@ struct FakeStore final : store::Store {
   using Report = std::function<void(store::VerifyFinding)>;
 
   FakeAccounts fake_accounts;
+  FakeAliases fake_aliases;
   FakeMaildrops fake_maildrops;
   FakeMessages fake_messages;
   FakeMailboxes fake_mailboxes;
@@ -270,6 +282,7 @@ struct FakeStore final : store::Store {
   std::function<Task<absl::StatusOr<store::VerifySummary>>(Report)> verify;
 
   store::Accounts& accounts() override { return fake_accounts; }
+  store::Aliases& aliases() override { return fake_aliases; }
   store::Maildrops& maildrops() override { return fake_maildrops; }
   store::Messages& messages() override { return fake_messages; }
   store::Mailboxes& mailboxes() override { return fake_mailboxes; }

@@ -229,12 +229,26 @@ TEST_F(DeliveryTest, TheQuotaCountsWhatIsUnderWay) {
 TEST_F(DeliveryTest, WhatWouldNotFitIsToldBeforehand) {
   CreateAccount("anna", 1000);
   CreateAccount("bert");
-  const std::vector<absl::Status> statuses =
+  const std::vector<RecipientCheck> checks =
       SyncWait(store().deliveries().CheckRecipients({"anna", "bert", "nobody", "@@"}, 1001));
-  EXPECT_THAT(statuses[0], HasReason(v1::ERROR_REASON_OVER_QUOTA));
-  EXPECT_THAT(statuses[1], IsOk());
-  EXPECT_THAT(statuses[2], HasReason(v1::ERROR_REASON_NO_SUCH_ACCOUNT));
-  EXPECT_THAT(statuses[3], HasReason(v1::ERROR_REASON_BAD_ADDRESS));
+  EXPECT_THAT(checks[0].status, HasReason(v1::ERROR_REASON_OVER_QUOTA));
+  EXPECT_THAT(checks[1].status, IsOk());
+  EXPECT_THAT(checks[2].status, HasReason(v1::ERROR_REASON_NO_SUCH_ACCOUNT));
+  EXPECT_THAT(checks[3].status, HasReason(v1::ERROR_REASON_BAD_ADDRESS));
+}
+
+TEST_F(DeliveryTest, AQuestionTellsWhereTheMailGoes) {
+  CreateAccount("anna@example.org");
+  AccountChange change;
+  change.disabled = true;
+  ASSERT_THAT(SyncWait(store().accounts().Update("anna@example.org", change)).status(), IsOk());
+  const std::vector<RecipientCheck> checks = SyncWait(store().deliveries().CheckRecipients(
+      {"anna+lists@example.org", "nobody@example.org"}, 0));
+  EXPECT_THAT(checks[0].status, IsOk()) << "mail is taken all the same";
+  ASSERT_EQ(checks[0].accounts.size(), 1u);
+  EXPECT_EQ(checks[0].accounts[0].address, "anna@example.org");
+  EXPECT_TRUE(checks[0].accounts[0].disabled);
+  EXPECT_TRUE(checks[1].accounts.empty());
 }
 
 TEST_F(DeliveryTest, AnEnvelopeWithoutRecipientsOrWithTooManyIsRefused) {
