@@ -90,6 +90,10 @@ config::StorageConfig DefaultStorageConfig() {
   config.mutable_disk()->set_garbage_percent(
       static_cast<uint32_t>(std::lround(engine.garbage_share * 100)));
   *config.mutable_disk()->mutable_garbage_interval() = ToProto(engine.compaction_interval);
+  config.mutable_quota()->set_octets(store.quota.octets.value_or(0));
+  config.mutable_quota()->set_messages(store.quota.messages.value_or(0));
+  config.mutable_quota()->set_grace_percent(store.quota_grace.percent);
+  config.mutable_quota()->set_grace_octets(store.quota_grace.octets);
   *config.mutable_drain_time() = ToProto(absl::Seconds(5));
   *config.mutable_sessions()->mutable_lease_grace() = ToProto(store.lease_grace);
   *config.mutable_sessions()->mutable_unary_lease() = ToProto(store.unary_lease);
@@ -136,6 +140,8 @@ absl::Status CheckStorageConfig(const config::StorageConfig& config) {
            CheckRange("disk.garbage_percent", config.disk().garbage_percent(), 1, 90),
            CheckDuration("disk.garbage_interval", config.disk().garbage_interval(),
                          absl::Milliseconds(10)),
+           CheckRange("quota.grace_percent", config.quota().grace_percent(), 0, 1000),
+           CheckRange("quota.grace_octets", config.quota().grace_octets(), 0, kTiB),
            CheckDuration("drain_time", config.drain_time(), absl::ZeroDuration()),
            CheckLeaseGrace(config),
            CheckDuration("sessions.unary_lease", config.sessions().unary_lease(),
@@ -189,6 +195,9 @@ store::StoreOptions StoreOptionsFrom(const config::StorageConfig& config) {
   options.reclaim_interval = FromProto(config.reclaim_interval());
   options.change_log_age = FromProto(config.change_log().age());
   options.change_log_entries = config.change_log().entries();
+  if (config.quota().octets() > 0) options.quota.octets = config.quota().octets();
+  if (config.quota().messages() > 0) options.quota.messages = config.quota().messages();
+  options.quota_grace = {config.quota().grace_percent(), config.quota().grace_octets()};
   options.lease_grace = FromProto(config.sessions().lease_grace());
   options.unary_lease = FromProto(config.sessions().unary_lease());
   options.auth_token_lifetime = FromProto(config.sessions().auth_token_lifetime());

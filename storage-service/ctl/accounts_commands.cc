@@ -2,16 +2,18 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "common/config_values.h"
 #include "common/grpc_status.h"
 #include "restante/v1/accounts.grpc.pb.h"
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/import_command.h"
+#include "storage-service/ctl/quota_commands.h"
 #include "storage-service/ctl/secret_input.h"
 #include "storage-service/ctl/table.h"
 #include "storage-service/ctl/verb.h"
@@ -28,15 +30,6 @@ struct AccountOptions {
   std::string quota;
   bool yes = false;
 };
-
-absl::StatusOr<uint64_t> ParseQuota(const std::string& text) {
-  if (text.empty() || text == "none") return 0;
-  const std::optional<uint64_t> octets = ParseConfigOctets(text);
-  if (octets.has_value()) return *octets;
-  return UsageError(absl::StrCat("'", text,
-                                 "' is no size: give octets, or such as 500MB or "
-                                 "2GiB, or none"));
-}
 
 absl::Status ReadCredential(const Session& session, const AccountOptions& options,
                             v1::Credential* credential) {
@@ -64,7 +57,7 @@ void PrintAccount(const Session& session, const v1::Account& account) {
       {"State", account.disabled() ? "disabled" : "enabled"},
       {"Messages", absl::StrCat(account.message_count())},
       {"Used", FormatOctets(account.used_octets())},
-      {"Quota", FormatQuota(account.quota_octets())},
+      {"Quota", FormatLimits(account.effective_quota())},
       {"Created", FormatTime(account.created())},
       {"Id", account.account_id()}};
   for (const auto& [name, value] : facts) {
@@ -86,7 +79,8 @@ absl::StatusOr<v1::Account> GetAccount(const Session& session, const std::string
 }
 
 absl::Status Create(const Session& session, const AccountOptions& options) {
-  const absl::StatusOr<uint64_t> quota = ParseQuota(options.quota);
+  absl::StatusOr<uint64_t> quota = 0;
+  if (!options.quota.empty()) quota = ParseSize("--quota", options.quota);
   if (!quota.ok()) return quota.status();
   v1::CreateAccountRequest request;
   request.set_address(options.address);
@@ -127,9 +121,9 @@ absl::Status List(const Session& session) {
       if (session.json()) {
         accounts.push_back(ToJson(account));
       } else {
-        table.Add({account.address(), account.disabled() ? "disabled" : "enabled",
-                   absl::StrCat(account.message_count()), FormatOctets(account.used_octets()),
-                   FormatQuota(account.quota_octets()), FormatTime(account.created())});
+        table.Add({account.address(), account.disabled() ? "disabled" : "enabled", absl::StrCat(account.message_count()),
+                   FormatOctets(account.used_octets()), FormatQuota(account.quota_octets()),
+                   FormatTime(account.created())});
       }
     }
     request.set_page_token(response.next_page_token());
@@ -153,12 +147,12 @@ absl::Status Show(const Session& session, const AccountOptions& options) {
   return absl::OkStatus();
 }
 
-// Changes what `field` names to what `account` says, and tells `outcome`.
-absl::Status Update(const Session& session, const v1::Account& account, const char* field,
-                    const std::string& outcome) {
+// Changes what `fields` name to what `account` says, and tells `outcome`.
+absl::Status Update(const Session& session, const v1::Account& account,
+                    const std::vector<std::string>& fields, const std::string& outcome) {
   v1::UpdateAccountRequest request;
   *request.mutable_account() = account;
-  request.mutable_update_mask()->add_paths(field);
+  for (const std::string& field : fields) request.mutable_update_mask()->add_paths(field);
   v1::UpdateAccountResponse response;
   const auto context = session.ShortCall();
   const absl::Status status =
@@ -177,18 +171,7 @@ absl::Status SetDisabled(const Session& session, const AccountOptions& options, 
   v1::Account account;
   account.set_address(options.address);
   account.set_disabled(disabled);
-  return Update(session, account, "disabled", disabled ? "is disabled" : "is enabled");
-}
-
-absl::Status SetQuota(const Session& session, const AccountOptions& options) {
-  const absl::StatusOr<uint64_t> quota = ParseQuota(options.quota);
-  if (!quota.ok()) return quota.status();
-  v1::Account account;
-  account.set_address(options.address);
-  account.set_quota_octets(*quota);
-  return Update(session, account, "quota_octets",
-                *quota == 0 ? "has no quota now"
-                            : absl::StrCat("now has a quota of ", FormatOctets(*quota)));
+  return Update(session, account, {"disabled"}, disabled ? "is disabled" : "is enabled");
 }
 
 absl::Status SetPassword(const Session& session, const AccountOptions& options) {
@@ -266,25 +249,23 @@ void AddAccountsCommands(CLI::App* app, Action* action) {
     *action = [](Session& session) { return List(session); };
   });
   AddAccountVerb(accounts, "show", "Show one account", action, options, Show);
-  AddAccountVerb(accounts, "disable",
-                 "Let an account log in no more, from now on; mail for it is still taken",
-                 action, options, [](const Session& session, const AccountOptions& given) {
-                   return SetDisabled(session, given, true);
-                 });
+  CLI::App* disable =
+      AddAccountVerb(accounts, "disable",
+                     "Let an account log in no more, from now on; mail for it is still taken",
+                     action, options, [](const Session& session, const AccountOptions& given) {
+                       return SetDisabled(session, given, true);
+                     });
   AddAccountVerb(accounts, "enable", "Let a disabled account log in again", action, options,
-                 [](const Session& session, const AccountOptions& given) {
-                   return SetDisabled(session, given, false);
-                 });
+                     [](const Session& session, const AccountOptions& given) {
+                       return SetDisabled(session, given, false);
+                     });
   AddAccountVerb(accounts, "delete", "Delete an account and all its mail, for good", action,
                  options, Delete)
       ->add_flag("-y,--yes", options->yes, "Don't ask whether you are sure");
   AddPasswordOptions(AddAccountVerb(accounts, "passwd", "Set an account's password", action,
                                     options, SetPassword),
                      options);
-  AddAccountVerb(accounts, "quota", "Set how much mail an account may have", action, options,
-                 SetQuota)
-      ->add_option("SIZE", options->quota, kSize)
-      ->required();
+  AddAccountQuotaCommand(accounts, action);
   AddImportCommand(accounts, action);
 }
 

@@ -169,10 +169,10 @@ absl::Status Lookup(const Session& session, const LookupOptions& options) {
     const v1::RecipientLookup& lookup = response.lookups(i);
     all_taken = all_taken && lookup.status().code() == 0;
     recipients.push_back(LookupJson(request.recipients(i), lookup));
-    const std::string reply = absl::StrCat(lookup.reply_code(), " ",
-                                           lookup.enhanced_status_code(), " ",
-                                           lookup.reply_text());
-    if (lookup.accounts().empty()) table.Add({request.recipients(i), reply, "", lookup.alias()});
+    const std::string reply = absl::StrCat(
+        lookup.reply_code(), " ", lookup.enhanced_status_code(), " ", lookup.reply_text());
+    if (lookup.accounts().empty())
+      table.Add({request.recipients(i), reply, "", lookup.alias()});
     for (const v1::RecipientAccount& account : lookup.accounts()) {
       table.Add({request.recipients(i), reply,
                  absl::StrCat(account.address(), account.disabled() ? " (disabled)" : ""),
@@ -208,8 +208,10 @@ void AddAliasesCommands(CLI::App* app, Action* action) {
       ->add_option("ADDRESS", options->address, kAddress);
 
   const auto lookup_options = std::make_shared<LookupOptions>();
-  CLI::App* lookup = AddVerb(app, "lookup", "Show where mail to addresses goes, and whether it "
-                             "would be taken", action, lookup_options, Lookup);
+  CLI::App* lookup = AddVerb(app, "lookup",
+                             "Show where mail to addresses goes, and whether it "
+                             "would be taken",
+                             action, lookup_options, Lookup);
   lookup->add_option("RECIPIENT", lookup_options->recipients, "Addresses")->required();
   lookup->add_option("--size", lookup_options->size, "Would a message of this size be taken?")
       ->type_name("SIZE");

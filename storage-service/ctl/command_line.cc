@@ -18,6 +18,7 @@
 #include "storage-service/ctl/mail_commands.h"
 #include "storage-service/ctl/mail_import_command.h"
 #include "storage-service/ctl/policy_commands.h"
+#include "storage-service/ctl/quota_commands.h"
 #include "storage-service/ctl/recover_command.h"
 #include "storage-service/ctl/service_commands.h"
 #include "storage-service/ctl/verify_command.h"
@@ -81,6 +82,7 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
       ->type_name("DURATION");
   AddAccountsCommands(&app, &action);
   AddAliasesCommands(&app, &action);
+  AddDomainsCommands(&app, &action);
   AddMailCommands(&app, &action);
   AddDeliverCommand(&app, &action);
   AddMailImportCommand(&app, &action);

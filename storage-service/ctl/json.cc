@@ -2,6 +2,7 @@
 
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/policy_fields.h"
+#include "storage-service/ctl/quota_commands.h"
 
 namespace restante::ctl {
 
@@ -10,6 +11,8 @@ Json ToJson(const v1::Account& account) {
           {"address", account.address()},
           {"disabled", account.disabled()},
           {"quota_octets", account.quota_octets()},
+          {"quota", ToJson(account.quota())},
+          {"effective_quota", ToJson(account.effective_quota())},
           {"used_octets", account.used_octets()},
           {"message_count", account.message_count()},
           {"created", FormatTime(account.created())},

@@ -66,6 +66,28 @@ Task<absl::Status> Delete(ServiceContext* context, v1::DeleteAccountRequest* req
   return context->store.accounts().Delete(std::move(*request->mutable_address()));
 }
 
+Task<absl::Status> SetDomainQuota(ServiceContext* context, v1::SetDomainQuotaRequest* request,
+                                  v1::SetDomainQuotaResponse* response) {
+  const absl::StatusOr<store::DomainQuotaChange> change = ChangeOf(*request);
+  if (!change.ok()) co_return change.status();
+  std::string domain = std::move(*request->mutable_domain_quota()->mutable_domain());
+  const auto set =
+      co_await context->store.accounts().SetDomainQuota(std::move(domain), *change);
+  if (!set.ok()) co_return set.status();
+  ToProto(*set, response->mutable_domain_quota());
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> ListDomainQuotas(ServiceContext* context,
+                                    v1::ListDomainQuotasRequest* request,
+                                    v1::ListDomainQuotasResponse* response) {
+  std::string domain = std::move(*request->mutable_domain());
+  const auto quotas = co_await context->store.accounts().ListDomainQuotas(std::move(domain));
+  if (!quotas.ok()) co_return quotas.status();
+  ToProto(*quotas, response);
+  co_return absl::OkStatus();
+}
+
 Task<absl::Status> SetDomainPolicy(ServiceContext* context, v1::SetDomainPolicyRequest* request,
                                    v1::SetDomainPolicyResponse* response) {
   absl::StatusOr<store::Pop3PolicyChange> change = ChangeOf(*request);
@@ -103,6 +125,10 @@ void AccountsService::Serve(ServiceContext& context) {
              SetDomainPolicy);
   ServeUnary(context, methods_, &Methods::RequestListDomainPolicies, "ListDomainPolicies",
              ListDomainPolicies);
+  ServeUnary(context, methods_, &Methods::RequestSetDomainQuota, "SetDomainQuota",
+             SetDomainQuota);
+  ServeUnary(context, methods_, &Methods::RequestListDomainQuotas, "ListDomainQuotas",
+             ListDomainQuotas);
   ImportCall::Serve(context, methods_);
 }
 

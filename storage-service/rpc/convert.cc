@@ -50,13 +50,15 @@ store::Credential FromProto(const v1::Credential& credential) {
 store::NewAccount FromProto(const v1::CreateAccountRequest& request) {
   return {.address = request.address(),
           .credential = FromProto(request.credential()),
-          .quota_octets = request.quota_octets()};
+          .quota_octets = request.quota_octets(),
+          .quota_messages = request.quota_messages()};
 }
 
 store::NewAccount FromProto(const v1::ImportEntry& entry) {
   return {.address = entry.address(),
           .credential = FromProto(entry.credential()),
-          .quota_octets = entry.quota_octets()};
+          .quota_octets = entry.quota_octets(),
+          .quota_messages = entry.quota_messages()};
 }
 
 namespace {
@@ -179,15 +181,17 @@ absl::StatusOr<store::AccountChange> ChangeOf(const v1::UpdateAccountRequest& re
       change.quota_octets = request.account().quota_octets();
       continue;
     }
+    if (NameQuota(path, "quota", request.account().quota(), &change.quota)) continue;
     absl::string_view field = view;
     const bool all = view == kPolicy;
     if (all || absl::ConsumePrefix(&field, "pop3_policy.")) {
       if (!change.pop3_policy) change.pop3_policy.emplace();
       if (Name(field, all, &*change.pop3_policy)) continue;
     }
-    return InvalidRequest(absl::StrCat("update_mask: \"", path,
-                                       "\" can't be changed; \"disabled\", \"quota_octets\", "
-                                       "\"pop3_policy\" and its fields can"));
+    return InvalidRequest(
+        absl::StrCat("update_mask: \"", path,
+                     "\" can't be changed; \"disabled\", \"quota_octets\", \"quota\", \"pop3_policy\" and "
+                     "fields of these two can"));
   }
   if (request.update_mask().paths().empty()) {
     return InvalidRequest("update_mask: names no field to change");
@@ -207,6 +211,10 @@ void ToProto(const store::AccountInfo& account, v1::Account* out) {
   out->set_quota_octets(account.quota_octets);
   out->set_used_octets(account.used_octets);
   out->set_message_count(account.message_count);
+  if (!account.quota.empty()) ToProto(account.quota, out->mutable_quota());
+  if (!account.effective_quota.empty()) {
+    ToProto(account.effective_quota, out->mutable_effective_quota());
+  }
   *out->mutable_created() = ToTimestamp(account.created);
   if (!account.pop3_policy.empty()) ToProto(account.pop3_policy, out->mutable_pop3_policy());
   ToProto(account.effective_pop3_policy, out->mutable_effective_pop3_policy());

@@ -43,6 +43,17 @@ absl::StatusOr<store::Pop3PolicyChange> ChangeOf(const v1::SetDomainPolicyReques
 void ToProto(const store::DomainPolicy& policy, v1::DomainPolicy* out);
 void ToProto(const store::DomainPolicies& policies, v1::ListDomainPoliciesResponse* out);
 
+// Quotas; convert_quotas.cc.
+//
+// Takes a path of an update mask into the change: `prefix`, or one of its fields. False:
+// it is something else.
+bool NameQuota(absl::string_view path, absl::string_view prefix, const v1::Quota& quota,
+               store::QuotaChange* change);
+absl::StatusOr<store::DomainQuotaChange> ChangeOf(const v1::SetDomainQuotaRequest& request);
+void ToProto(const store::Quota& quota, v1::Quota* out);
+void ToProto(const store::DomainQuota& quota, v1::DomainQuota* out);
+void ToProto(const store::DomainQuotaList& quotas, v1::ListDomainQuotasResponse* out);
+
 // Mailboxes and messages.
 void ToProto(const store::MailboxStatus& status, v1::MailboxStatus* out);
 void ToProto(store::MessageRow row, v1::MessageRow* out);

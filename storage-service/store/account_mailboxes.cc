@@ -163,17 +163,13 @@ Task<absl::StatusOr<std::vector<UndeletedMessage>>> AccountMailboxes::Undelete(
   absl::StatusOr<std::shared_ptr<Mailbox>> found =
       co_await FindMailbox(directory_, mailboxes_, std::move(address), std::move(mailbox));
   if (!found.ok()) co_return found.status();
-  std::shared_ptr<AccountUsage> usage;
-  if ((*account)->quota_octets > 0) {
-    absl::StatusOr<std::shared_ptr<AccountUsage>> known =
-        co_await directory_->UsageOf(*account);
-    if (!known.ok()) co_return known.status();
-    usage = *std::move(known);
-  }
+  absl::StatusOr<QuotaClaim> quota =
+      co_await directory_->QuotaOf(*std::move(account), Directory::For::kUser);
+  if (!quota.ok()) co_return quota.status();
   const absl::Time now = clock_->Now();
-  absl::StatusOr<std::vector<UndeletedMessage>> undeleted = co_await UndeleteRows(
-      engine_, &mailboxes_->bodies(), *std::move(account), std::move(usage), *std::move(found),
-      std::move(uids), now, now - grace_);
+  absl::StatusOr<std::vector<UndeletedMessage>> undeleted =
+      co_await UndeleteRows(engine_, &mailboxes_->bodies(), *std::move(quota),
+                            *std::move(found), std::move(uids), now, now - grace_);
   co_return undeleted;
 }
 

@@ -92,7 +92,6 @@ class AccountMailboxes : public Mailboxes {
  private:
   DeletionTools Tools() const { return {engine_, mailboxes_, directory_}; }
   Task<absl::StatusOr<MailboxStatus>> StatusFor(Directory::NamedMailbox named);
-  Task<absl::StatusOr<QuotaClaim>> QuotaOf(Directory::Entry account);
   Task<absl::StatusOr<std::shared_ptr<Mailbox>>> FindIn(Directory::Entry account,
                                                         std::string name);
   Task<absl::Status> RenameInbox(Directory::Entry account, std::string new_name);

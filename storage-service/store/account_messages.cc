@@ -74,17 +74,6 @@ Task<absl::StatusOr<RecentMessages>> AccountMailboxes::ClaimRecent(std::string a
   co_return recent;
 }
 
-Task<absl::StatusOr<QuotaClaim>> AccountMailboxes::QuotaOf(Directory::Entry account) {
-  QuotaClaim quota;
-  if (account->quota_octets > 0) {
-    absl::StatusOr<std::shared_ptr<AccountUsage>> usage = co_await directory_->UsageOf(account);
-    if (!usage.ok()) co_return usage.status();
-    quota.usage = *std::move(usage);
-  }
-  quota.account = std::move(account);
-  co_return quota;
-}
-
 Task<absl::StatusOr<std::shared_ptr<Mailbox>>> AccountMailboxes::FindIn(
     Directory::Entry account, std::string name) {
   absl::StatusOr<Directory::NamedMailbox> named =
@@ -104,7 +93,8 @@ Task<absl::StatusOr<CopyAnswer>> AccountMailboxes::Copy(std::string address,
   if (!from.ok()) co_return from.status();
   absl::StatusOr<std::shared_ptr<Mailbox>> to = co_await FindIn(*account, std::move(target));
   if (!to.ok()) co_return to.status();
-  absl::StatusOr<QuotaClaim> quota = co_await QuotaOf(*std::move(account));
+  absl::StatusOr<QuotaClaim> quota =
+      co_await directory_->QuotaOf(*std::move(account), Directory::For::kUser);
   if (!quota.ok()) co_return quota.status();
   absl::StatusOr<CopyAnswer> answer =
       co_await CopyMessages(Tools(), *std::move(quota), *std::move(from), *std::move(to),
@@ -137,7 +127,8 @@ Task<absl::StatusOr<std::unique_ptr<Appending>>> AccountMailboxes::Append(std::s
   if (!account.ok()) co_return account.status();
   absl::StatusOr<std::shared_ptr<Mailbox>> to = co_await FindIn(*account, std::move(mailbox));
   if (!to.ok()) co_return to.status();
-  absl::StatusOr<QuotaClaim> quota = co_await QuotaOf(*std::move(account));
+  absl::StatusOr<QuotaClaim> quota =
+      co_await directory_->QuotaOf(*std::move(account), Directory::For::kUser);
   if (!quota.ok()) co_return quota.status();
   std::unique_ptr<Appending> appending =
       std::make_unique<AppendedMessages>(delivery_, *std::move(quota), *std::move(to));

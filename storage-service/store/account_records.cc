@@ -48,6 +48,19 @@ std::string EncodeMailbox(const AccountRecords::NamedMailbox& mailbox) {
 
 }  // namespace
 
+void ApplyTo(const AccountChange& change, format::AccountRecord* record) {
+  if (change.disabled) record->set_disabled(*change.disabled);
+  if (change.quota_octets) record->set_quota_octets(*change.quota_octets);
+  if (change.quota.octets) {
+    record->clear_quota_octets();
+    if (*change.quota.octets) record->set_quota_octets(**change.quota.octets);
+  }
+  if (change.quota.messages) {
+    record->clear_quota_messages();
+    if (*change.quota.messages) record->set_quota_messages(**change.quota.messages);
+  }
+}
+
 Task<absl::StatusOr<format::AccountRecord>> AccountRecords::Read(AccountId account) {
   const auto value = co_await GetKey(engine_, AccountShard(account), kRecordKey);
   if (!value.ok()) co_return value.status();
@@ -79,7 +92,8 @@ Task<absl::StatusOr<AccountRecords::Loaded>> AccountRecords::Load(AccountId acco
   entry->id = account;
   entry->address = record->address();
   entry->disabled = record->disabled();
-  entry->quota_octets = record->quota_octets();
+  if (record->has_quota_octets()) entry->quota.octets = record->quota_octets();
+  if (record->has_quota_messages()) entry->quota.messages = record->quota_messages();
   entry->password_hash = record->password_hash();
   entry->generation = record->generation();
   entry->inbox = inbox->id;

@@ -26,6 +26,10 @@ namespace restante::store {
 // The name of the mailbox that POP3 sees and mail is delivered to.
 inline constexpr char kInbox[] = "INBOX";
 
+// Writes what the change says into the record; but for policies, which have their own
+// order of doing things.
+void ApplyTo(const AccountChange& change, format::AccountRecord* record);
+
 class AccountRecords {
  public:
   struct Loaded {

@@ -70,7 +70,8 @@ Task<absl::StatusOr<Directory::Entry>> AccountRestore::FindOrMakeAccount(
   NewAccount fresh;
   fresh.address = there.entry->address;
   fresh.credential = CryptHash{there.entry->password_hash};
-  fresh.quota_octets = there.entry->quota_octets;
+  fresh.quota_octets = there.entry->quota.octets.value_or(0);
+  fresh.quota_messages = there.entry->quota.messages.value_or(0);
   const absl::StatusOr<AccountInfo> created = co_await directory_->Create(std::move(fresh));
   if (!created.ok()) co_return created.status();
   *made = true;

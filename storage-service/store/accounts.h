@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "storage-service/async/task.h"
+#include "storage-service/store/quota.h"
 #include "storage-service/store/types.h"
 
 namespace restante::store {
@@ -35,8 +36,34 @@ struct ImportReport {
 
 struct AccountChange {
   std::optional<bool> disabled;
-  std::optional<uint64_t> quota_octets;
+  std::optional<uint64_t> quota_octets;  // 0: no limit
   std::optional<Pop3PolicyChange> pop3_policy;
+  QuotaChange quota;
+
+  bool empty() const {
+    return !disabled && !quota_octets && !pop3_policy && quota.empty();
+  }
+};
+
+// Quotas of a domain: of each of its accounts of which nothing is said itself, and of
+// all of them together.
+struct DomainQuotaChange {
+  QuotaChange accounts;
+  QuotaChange total;
+};
+
+struct DomainQuota {
+  std::string domain;
+  Quota accounts;
+  Quota total;
+  Holding used;             // while there is a total
+  bool used_known = false;  // false: it is still being counted, or isn't
+};
+
+struct DomainQuotaList {
+  std::vector<DomainQuota> domains;  // by domain
+  Quota service;
+  QuotaGrace grace;
 };
 
 struct DomainPolicy {
@@ -75,6 +102,11 @@ class Accounts {
                                                              Pop3PolicyChange change) = 0;
   // One domain's, or all of them if it is empty.
   virtual Task<absl::StatusOr<DomainPolicies>> ListDomainPolicies(std::string domain) = 0;
+
+  virtual Task<absl::StatusOr<DomainQuota>> SetDomainQuota(std::string domain,
+                                                           DomainQuotaChange change) = 0;
+  // One domain's, or all of them if it is empty.
+  virtual Task<absl::StatusOr<DomainQuotaList>> ListDomainQuotas(std::string domain) = 0;
 
   // Password verification runs on threads of its own, behind a bounded queue and
   // a bounded cache of recent successes.

@@ -26,13 +26,9 @@ AppendedMessages::~AppendedMessages() {
   if (!settled_) Settle({absl::CancelledError("")});
 }
 
-absl::Status AppendedMessages::CheckFits(uint64_t octets) const {
+absl::Status AppendedMessages::CheckFits(uint64_t octets, uint64_t messages) const {
   if (octets > tools_.max_message_octets) return TooLarge(tools_.max_message_octets);
-  if (quota_.usage == nullptr ||
-      quota_.usage->total() + octets_ + octets <= quota_.account->quota_octets) {
-    return absl::OkStatus();
-  }
-  return OverQuota(*quota_.account);
+  return quota_.Check({octets_ + octets, messages});
 }
 
 Task<absl::Status> AppendedMessages::Begin(MessageProperties properties, bool utf8,
@@ -46,7 +42,7 @@ Task<absl::Status> AppendedMessages::Begin(MessageProperties properties, bool ut
   Message message;
   absl::Status legal = CheckProperties(properties);
   if (legal.ok()) legal = SetFlags(properties.flags, message.row);
-  if (legal.ok()) legal = CheckFits(declared_octets);
+  if (legal.ok()) legal = CheckFits(declared_octets, messages_.size() + 1);
   if (legal.ok()) legal = tools_.engine->CheckRoom();
   if (!legal.ok()) co_return legal;
   message.row.internal_date = properties.internal_date.value_or(tools_.clock->Now());
@@ -70,7 +66,7 @@ Task<absl::Status> AppendedMessages::End() {
   const bool flush = buffered_ + body.buffered() > kMostBuffered;
   absl::Status ended = co_await body.End(flush);
   if (!ended.ok()) co_return ended;
-  absl::Status fits = CheckFits(body.octets());
+  absl::Status fits = CheckFits(body.octets(), messages_.size());
   if (!fits.ok()) co_return fits;
   under_way_ = false;
   buffered_ += body.buffered();
@@ -105,11 +101,9 @@ Task<absl::StatusOr<AppendAnswer>> AppendedMessages::Finish() {
 absl::Status AppendedMessages::Fill(Head& head, Change& change, AppendAnswer& answer) {
   RowTotals totals;
   for (const Message& message : messages_) totals.Add(message.row);
-  if (quota_.usage != nullptr &&
-      !quota_.usage->SetWithin(quota_.account->quota_octets, mailbox_->id(),
-                               head.octets + totals.octets)) {
-    return OverQuota(*quota_.account);
-  }
+  const absl::Status fits = quota_.Claim(
+      mailbox_->id(), {head.octets + totals.octets, head.message_count + totals.messages});
+  if (!fits.ok()) return fits;
   if (UINT32_MAX - head.uid_next < messages_.size()) {
     return MakeError(v1::ERROR_REASON_STORE_FULL, "the mailbox has used up its UIDs");
   }

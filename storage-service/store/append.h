@@ -11,13 +11,12 @@
 #include "storage-service/store/incoming_body.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailboxes.h"
-#include "storage-service/store/move.h"
+#include "storage-service/store/quota_claim.h"
 
 namespace restante::store {
 
 class AppendedMessages : public Appending {
  public:
-  // `quota` is that of an account that has one.
   AppendedMessages(DeliveryTools tools, QuotaClaim quota, std::shared_ptr<Mailbox> mailbox)
       : tools_(std::move(tools)), quota_(std::move(quota)), mailbox_(std::move(mailbox)) {}
   // Not while a call is under way.
@@ -35,8 +34,8 @@ class AppendedMessages : public Appending {
     StoredRow row;  // flags and date; the rest when it is whole
   };
 
-  // Why so many octets more don't fit.
-  absl::Status CheckFits(uint64_t octets) const;
+  // Whether one of so many octets fits, as the last of so many messages.
+  absl::Status CheckFits(uint64_t octets, uint64_t messages) const;
   absl::Status Fill(Head& head, Change& change, AppendAnswer& answer);
   void Settle(const CommitResult& result);
 

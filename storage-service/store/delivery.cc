@@ -15,12 +15,6 @@
 
 namespace restante::store {
 
-absl::Status OverQuota(const AccountEntry& account) {
-  return MakeError(v1::ERROR_REASON_OVER_QUOTA,
-                   absl::StrCat("the message would bring ", account.address,
-                                " over its quota of ", account.quota_octets, " octets"));
-}
-
 IncomingMessage::IncomingMessage(DeliveryTools tools, Envelope envelope,
                                  std::vector<Addressee> addressees)
     : tools_(std::move(tools)),
@@ -178,21 +172,12 @@ Task<void> IncomingMessage::WriteRows() {
 }
 
 absl::Status IncomingMessage::CheckQuota(const Copy& copy) const {
-  const Destination& destination = DestinationOf(copy);
-  if (destination.usage == nullptr) return absl::OkStatus();
-  const uint64_t quota = destination.account->quota_octets;
-  if (destination.usage->total() + body_.octets() <= quota) return absl::OkStatus();
-  return OverQuota(*destination.account);
+  return DestinationOf(copy).quota.Check({body_.octets(), 1});
 }
 
 absl::Status IncomingMessage::ClaimQuota(const Copy& copy, const Head& head) const {
-  const Destination& destination = DestinationOf(copy);
-  if (destination.usage == nullptr ||
-      destination.usage->SetWithin(destination.account->quota_octets, copy.mailbox->id(),
-                                   head.octets + body_.octets())) {
-    return absl::OkStatus();
-  }
-  return OverQuota(*destination.account);
+  const Holding after{head.octets + body_.octets(), head.message_count + 1};
+  return DestinationOf(copy).quota.Claim(copy.mailbox->id(), after);
 }
 
 Task<CommitResult> IncomingMessage::WriteRow(Copy* copy) {

@@ -19,6 +19,7 @@
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/pending_bodies.h"
+#include "storage-service/store/quota_claim.h"
 #include "storage-service/store/store.h"
 #include "storage-service/store/uidl_index.h"
 
@@ -40,7 +41,7 @@ struct DeliveryTools {
 // An account that a recipient leads to.
 struct Destination {
   Directory::Entry account;
-  std::shared_ptr<AccountUsage> usage;  // of an account that has a quota
+  QuotaClaim quota;
 };
 
 // A recipient of the envelope: one account, those that an alias leads to, or why there
@@ -50,9 +51,6 @@ struct Addressee {
   std::vector<Destination> destinations;
   std::string alias;  // on the way there; empty: none
 };
-
-// The reason why a message isn't taken.
-absl::Status OverQuota(const AccountEntry& account);
 
 class IncomingMessage : public Delivery {
  public:

@@ -17,6 +17,7 @@
 #include "storage-service/store/client_certificates.h"
 #include "storage-service/store/concurrently.h"
 #include "storage-service/store/directory_errors.h"
+#include "storage-service/store/domain_quotas.h"
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/password_cache.h"
 #include "storage-service/store/password_pool.h"
@@ -59,6 +60,9 @@ Directory::Directory(engine::Engine* engine, MailboxTable* mailboxes, const Toke
       policies_(std::make_unique<Policies>(
           engine, options.pop3_policy,
           [this](AccountId account) { return ReadOwnPolicy(account); })),
+      quotas_(std::make_unique<DomainQuotas>(engine, mailboxes, addresses_.get(),
+                                             records_.get(), options.quota,
+                                             options.quota_grace)),
       cache_(std::make_unique<AccountCache>(options.cached_accounts)),
       reservations_(std::make_unique<Reservations>()),
       hasher_(hasher != nullptr ? std::move(hasher) : NewCryptHasher()),
@@ -78,6 +82,8 @@ Task<absl::Status> Directory::Start() {
   }
   absl::Status policies = co_await policies_->Start();
   if (!policies.ok()) co_return policies;
+  absl::Status quotas = co_await quotas_->Start();
+  if (!quotas.ok()) co_return quotas;
   const auto deletions = co_await addresses_->Deletions();
   if (!deletions.ok()) co_return deletions.status();
   for (const AddressMap::Deletion& deletion : *deletions) {
@@ -141,7 +147,9 @@ Task<absl::StatusOr<AccountInfo>> Directory::InfoOf(Entry entry) {
   info.id = entry->id;
   info.address = entry->address;
   info.disabled = entry->disabled;
-  info.quota_octets = entry->quota_octets;
+  info.quota = entry->quota;
+  info.effective_quota = quotas_->Effective(entry->quota, entry->domain);
+  info.quota_octets = info.effective_quota.octets.value_or(0);
   info.created = entry->created;
   info.pop3_policy = entry->own_policy;
   info.effective_pop3_policy = EffectivePolicy(*entry);

@@ -37,19 +37,21 @@ namespace restante::store {
 
 namespace format {
 class AccountRecord;
-}
+}  // namespace format
 
 class AccountCache;
-class AccountUsage;
 class AccountRecords;
 class AddressMap;
 class ClientCertificates;
+class DomainQuotas;
 class MailboxTable;
 class PasswordCache;
 class PasswordHasher;
 class PasswordPool;
 class Policies;
+class QuotaClaim;
 class Reservations;
+class Usage;
 
 // An account as the rest of the store needs it. Never changes: an update makes a
 // new entry with a higher generation.
@@ -57,7 +59,7 @@ struct AccountEntry {
   AccountId id;
   std::string address;  // as created
   bool disabled = false;
-  uint64_t quota_octets = 0;  // 0: no limit
+  Quota quota;  // its own
   std::string password_hash;  // a crypt(5) string
   uint64_t generation = 0;    // grows with every change of the account
   MailboxId inbox;
@@ -135,7 +137,13 @@ class Directory : public Accounts, public Aliases {
   Task<absl::StatusOr<AccountId>> EraseOrphans(AccountId after);
 
   // What the account's mailboxes hold together, kept up to date while somebody has it.
-  Task<absl::StatusOr<std::shared_ptr<AccountUsage>>> UsageOf(Entry account);
+  Task<absl::StatusOr<std::shared_ptr<Usage>>> UsageOf(Entry account);
+
+  // What mail for the account has to keep within, its domain's quota included; mail that
+  // is delivered may make use of the grace.
+  enum class For { kDelivery, kUser };
+  Task<absl::StatusOr<QuotaClaim>> QuotaOf(Entry account, For use);
+  DomainQuotas& quotas() { return *quotas_; }
 
   // For what walks through all accounts: ids after `after`, and an account without
   // keeping it in memory. A shard that no address leads to (any more) counts.
@@ -195,6 +203,9 @@ class Directory : public Accounts, public Aliases {
   Task<absl::StatusOr<DomainPolicy>> SetDomainPolicy(std::string domain,
                                                      Pop3PolicyChange change) override;
   Task<absl::StatusOr<DomainPolicies>> ListDomainPolicies(std::string domain) override;
+  Task<absl::StatusOr<DomainQuota>> SetDomainQuota(std::string domain,
+                                                   DomainQuotaChange change) override;
+  Task<absl::StatusOr<DomainQuotaList>> ListDomainQuotas(std::string domain) override;
   Task<absl::StatusOr<Authenticated>> AuthenticatePassword(std::string address,
                                                            std::string password,
                                                            ClientInfo client) override;
@@ -240,7 +251,7 @@ class Directory : public Accounts, public Aliases {
   Task<absl::StatusOr<std::string>> HashOf(Credential credential);
 
   // New ids for an account; all but the password hash.
-  Planned PlanAccount(std::string address, std::string normalized, uint64_t quota_octets) const;
+  Planned PlanAccount(std::string address, std::string normalized, Quota quota) const;
   // An account's mailbox and shard, to which no address leads yet.
   Task<absl::Status> Build(const Planned* planned);
   Task<void> Demolish(const Planned* planned);
@@ -280,6 +291,7 @@ class Directory : public Accounts, public Aliases {
   const std::unique_ptr<AliasMap> aliases_;
   const std::unique_ptr<AccountRecords> records_;
   const std::unique_ptr<Policies> policies_;
+  const std::unique_ptr<DomainQuotas> quotas_;
   const std::unique_ptr<AccountCache> cache_;
   const std::unique_ptr<Reservations> reservations_;
   AsyncMutex alias_turn_;  // of changes of aliases: two could make a loop together

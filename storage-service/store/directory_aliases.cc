@@ -170,8 +170,8 @@ Task<absl::StatusOr<AliasInfo>> Directory::AddAlias(std::string address,
   if (!normalized.ok()) co_return normalized.status();
   if (targets.empty() || targets.size() > kMostAliasTargets) {
     co_return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
-                        absl::StrCat("targets: there are ", targets.size(), "; an alias has 1 to ",
-                                     kMostAliasTargets));
+                        absl::StrCat("targets: there are ", targets.size(),
+                                     "; an alias has 1 to ", kMostAliasTargets));
   }
   AsyncMutex::Guard turn = co_await alias_turn_.Lock();
   absl::StatusOr<std::optional<AliasMap::Alias>> before = co_await aliases_->Find(*normalized);
@@ -273,9 +273,8 @@ Task<absl::StatusOr<AliasPage>> Directory::ListAliases(std::string page_token,
   page_size = std::clamp<size_t>(page_size, 1, kMostAliasesInPage);
   AliasPage page;
   while (!place->AtEnd() && page.aliases.size() < page_size) {
-    absl::StatusOr<AliasMap::Page> listed =
-        co_await aliases_->List(static_cast<uint8_t>(place->slice), place->after,
-                                page_size - page.aliases.size());
+    absl::StatusOr<AliasMap::Page> listed = co_await aliases_->List(
+        static_cast<uint8_t>(place->slice), place->after, page_size - page.aliases.size());
     if (!listed.ok()) co_return listed.status();
     for (AliasMap::Alias& alias : listed->aliases) {
       place->after = alias.address;

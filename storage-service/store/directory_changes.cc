@@ -12,6 +12,7 @@
 #include "storage-service/store/addresses.h"
 #include "storage-service/store/directory.h"
 #include "storage-service/store/directory_errors.h"
+#include "storage-service/store/domain_quotas.h"
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/new_account.h"
 #include "storage-service/store/password_pool.h"
@@ -22,11 +23,11 @@
 namespace restante::store {
 
 Directory::Planned Directory::PlanAccount(std::string address, std::string normalized,
-                                          uint64_t quota_octets) const {
+                                          Quota quota) const {
   Planned planned;
   planned.address = std::move(address);
   planned.normalized = std::move(normalized);
-  planned.quota_octets = quota_octets;
+  planned.quota = quota;
   planned.account = AccountId::Random();
   planned.inbox = MailboxId::Random();
   planned.created = clock_->Now();
@@ -57,13 +58,15 @@ Task<absl::StatusOr<std::string>> Directory::HashOf(Credential credential) {
 }
 
 Task<absl::Status> Directory::Build(const Planned* planned) {
+  quotas_->NoteAccount(planned->account, DomainOf(planned->normalized));
   const absl::Status mailbox =
       co_await mailboxes_->Create(planned->inbox, planned->account, planned->uidvalidity);
   if (!mailbox.ok()) co_return mailbox;
   format::AccountRecord record;
   record.set_address(planned->address);
   record.set_normalized_address(planned->normalized);
-  record.set_quota_octets(planned->quota_octets);
+  if (planned->quota.octets) record.set_quota_octets(*planned->quota.octets);
+  if (planned->quota.messages) record.set_quota_messages(*planned->quota.messages);
   record.set_password_hash(planned->password_hash);
   record.set_generation(1);
   record.set_next_uidvalidity(planned->uidvalidity + 1);
@@ -74,6 +77,7 @@ Task<absl::Status> Directory::Build(const Planned* planned) {
 }
 
 Task<void> Directory::Demolish(const Planned* planned) {
+  quotas_->ForgetAccount(planned->account);
   // What can't be removed now stays as an orphan, which Verify reports.
   const absl::Status mailbox = co_await mailboxes_->Erase(planned->inbox);
   if (!mailbox.ok()) co_return;
@@ -93,7 +97,7 @@ Task<absl::StatusOr<AccountInfo>> Directory::Create(NewAccount account) {
   absl::StatusOr<std::string> hash = co_await HashOf(std::move(account.credential));
   if (!hash.ok()) co_return hash.status();
   Planned planned =
-      PlanAccount(std::move(account.address), *std::move(normalized), account.quota_octets);
+      PlanAccount(std::move(account.address), *std::move(normalized), QuotaOfNew(account));
   planned.password_hash = *std::move(hash);
 
   absl::Status made = co_await Build(&planned);
@@ -111,10 +115,12 @@ Task<absl::StatusOr<AccountInfo>> Directory::Create(NewAccount account) {
   AccountInfo info;
   info.id = planned.account;
   info.address = planned.address;
-  info.quota_octets = planned.quota_octets;
   info.created = planned.created;
   AccountEntry made_now;
   made_now.domain = DomainOf(planned.normalized);
+  info.quota = planned.quota;
+  info.effective_quota = quotas_->Effective(planned.quota, made_now.domain);
+  info.quota_octets = info.effective_quota.octets.value_or(0);
   info.effective_pop3_policy = EffectivePolicy(made_now);
   co_return info;
 }
@@ -137,13 +143,12 @@ Task<absl::StatusOr<AccountInfo>> Directory::Update(std::string address, Account
   absl::StatusOr<Entry> entry = absl::UnknownError("");
   if (change.pop3_policy.has_value()) {
     entry = co_await ChangePolicy(std::move(address), std::move(change));
-  } else if (change.disabled.has_value() || change.quota_octets.has_value()) {
-    entry = co_await Change(std::move(address), [change](format::AccountRecord* record) {
-      if (change.disabled.has_value()) record->set_disabled(*change.disabled);
-      if (change.quota_octets.has_value()) record->set_quota_octets(*change.quota_octets);
-    });
-  } else {
+  } else if (change.empty()) {
     entry = co_await Find(std::move(address));
+  } else {
+    entry = co_await Change(std::move(address), [change](format::AccountRecord* record) {
+      ApplyTo(change, record);
+    });
   }
   if (!entry.ok()) co_return entry.status();
   absl::StatusOr<AccountInfo> info = co_await InfoOf(*entry);
@@ -192,6 +197,7 @@ Task<absl::Status> Directory::FinishDeletion(AccountId account, std::string addr
     const absl::Status erased = co_await mailboxes_->Erase(mailbox.id);
     if (!erased.ok()) co_return erased;
   }
+  quotas_->ForgetAccount(account);
   const absl::Status forgotten_policy = co_await policies_->Forget(account);
   if (!forgotten_policy.ok()) co_return forgotten_policy;
   // Last: it is what knows the mailboxes.

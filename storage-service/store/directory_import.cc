@@ -168,7 +168,7 @@ Task<void> Directory::HashOne(Plan* plan, size_t index) {
     co_return;
   }
   Planned& planned = plan->planned[index];
-  planned = PlanAccount(account.address, planned.normalized, account.quota_octets);
+  planned = PlanAccount(account.address, planned.normalized, QuotaOfNew(account));
   planned.password_hash = *std::move(hash);
 }
 

@@ -10,12 +10,12 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/account_records.h"
-#include "storage-service/store/account_usage.h"
 #include "storage-service/store/directory.h"
 #include "storage-service/store/directory_errors.h"
 #include "storage-service/store/mailbox_names.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
+#include "storage-service/store/usage.h"
 
 namespace restante::store {
 namespace {
@@ -34,8 +34,8 @@ MailboxId IdOf(const AccountId& account, absl::string_view name, uint32_t next_u
 
 }  // namespace
 
-Task<absl::StatusOr<std::shared_ptr<AccountUsage>>> Directory::UsageOf(Entry account) {
-  std::shared_ptr<AccountUsage> usage = mailboxes_->usages().FindOrMake(account->id);
+Task<absl::StatusOr<std::shared_ptr<Usage>>> Directory::UsageOf(Entry account) {
+  std::shared_ptr<Usage> usage = mailboxes_->usages().FindOrMake(account->id);
   if (usage->complete()) co_return usage;
   // Mailboxes that are loaded or made from here on report by themselves.
   const auto named = co_await records_->Mailboxes(account->id);

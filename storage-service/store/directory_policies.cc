@@ -40,8 +40,7 @@ Task<absl::StatusOr<Directory::Entry>> Directory::ChangePolicy(std::string addre
     changed = prepared;
   } else {
     changed = co_await Change(std::move(address), [&](format::AccountRecord* record) {
-      if (change.disabled.has_value()) record->set_disabled(*change.disabled);
-      if (change.quota_octets.has_value()) record->set_quota_octets(*change.quota_octets);
+      ApplyTo(change, record);
       if (own.empty()) {
         record->clear_pop3_policy();
       } else {

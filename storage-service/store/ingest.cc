@@ -56,19 +56,14 @@ Task<Addressee> Ingest::LookUp(std::string recipient, uint64_t declared_octets) 
   for (Directory::Entry& account : route->accounts) {
     Destination& destination = addressee.destinations.emplace_back();
     destination.account = std::move(account);
-    const AccountEntry& entry = *destination.account;
-    if (entry.quota_octets == 0) continue;
-    absl::StatusOr<std::shared_ptr<AccountUsage>> known =
-        co_await directory_->UsageOf(destination.account);
-    if (!known.ok()) {
-      addressee.status.Update(known.status());
+    absl::StatusOr<QuotaClaim> quota =
+        co_await directory_->QuotaOf(destination.account, Directory::For::kDelivery);
+    if (!quota.ok()) {
+      addressee.status.Update(quota.status());
       continue;
     }
-    destination.usage = *std::move(known);
-    if (declared_octets > 0 &&
-        destination.usage->total() + declared_octets > entry.quota_octets) {
-      addressee.status.Update(OverQuota(entry));
-    }
+    destination.quota = *std::move(quota);
+    addressee.status.Update(destination.quota.Check({declared_octets, 1}));
   }
   co_return addressee;
 }
@@ -97,10 +92,10 @@ Task<absl::StatusOr<std::unique_ptr<Delivery>>> Ingest::Begin(Envelope envelope)
     destinations += addressee.destinations.size();
     if (destinations <= kMostDestinations) continue;
     destinations -= addressee.destinations.size();
-    addressee.status = OverloadedError(
-        absl::StrCat("this delivery's recipients lead to more than ", kMostDestinations,
-                     " accounts; deliver to fewer at once"),
-        absl::Seconds(1));
+    addressee.status =
+        OverloadedError(absl::StrCat("this delivery's recipients lead to more than ",
+                                     kMostDestinations, " accounts; deliver to fewer at once"),
+                        absl::Seconds(1));
   }
   std::unique_ptr<Delivery> delivery =
       std::make_unique<IncomingMessage>(tools_, std::move(envelope), std::move(addressees));

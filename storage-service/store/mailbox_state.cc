@@ -117,6 +117,9 @@ Task<absl::Status> Mailbox::ReadHead() {
       submitted_version_ = *version;
       erased_ = false;
       if (usages_ != nullptr && usage_ == nullptr) usage_ = usages_->Find(head->owner);
+      if (usages_ != nullptr && domain_usage_ == nullptr) {
+        domain_usage_ = usages_->DomainOf(head->owner);
+      }
       Report();
       if (durable_.visible_count() == 0) rows_.Fill({}, durable_.uid_next);
     }
@@ -232,6 +235,10 @@ void Mailbox::Complete(engine::Version version, absl::StatusOr<engine::Version> 
     if (phase_ == Phase::kBroken && pending_.empty()) {
       phase_ = Phase::kUnloaded;
       erased_ = false;
+      // What failed has claimed of quotas is given back; should it have been written after
+      // all, the next load reports it.
+      submitted_ = durable_;
+      Report();
       sleepers.swap(sleepers_);
     }
     done = std::move(pending.done);
@@ -249,14 +256,23 @@ Head Mailbox::durable() const {
   return durable_;
 }
 
-void Mailbox::ReportTo(std::shared_ptr<AccountUsage> usage) {
+void Mailbox::ReportTo(std::shared_ptr<Usage> usage) {
   absl::MutexLock lock(&mutex_);
   usage_ = std::move(usage);
   Report();
 }
 
+void Mailbox::ReportToDomain(std::shared_ptr<Usage> usage) {
+  absl::MutexLock lock(&mutex_);
+  domain_usage_ = std::move(usage);
+  Report();
+}
+
 void Mailbox::Report() {
-  if (usage_ != nullptr) usage_->Set(id_, submitted_.erasing ? 0 : submitted_.octets);
+  Holding holding;
+  if (!submitted_.erasing) holding = {submitted_.octets, submitted_.message_count};
+  if (usage_ != nullptr) usage_->Set(id_, holding);
+  if (domain_usage_ != nullptr) domain_usage_->Set(id_, holding);
 }
 
 Head Mailbox::submitted() const {

@@ -27,11 +27,11 @@
 #include "absl/synchronization/mutex.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
-#include "storage-service/store/account_usage.h"
 #include "storage-service/store/async_mutex.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/row_cache.h"
 #include "storage-service/store/types.h"
+#include "storage-service/store/usage.h"
 #include "storage-service/store/watch_hub.h"
 
 namespace restante::store {
@@ -76,8 +76,8 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   // and call nothing of the mailbox.
   using Plan = absl::AnyInvocable<absl::Status(Head& head, Change& change)>;
 
-  // With `usages`, what the mailbox holds is reported to its account's usage; with
-  // `watches`, what has changed to those who watch.
+  // With `usages`, what the mailbox holds is reported to its account's usage and its
+  // domain's; with `watches`, what has changed to those who watch.
   Mailbox(engine::Engine* engine, MailboxId id, UsageTable* usages = nullptr,
           WatchHub* watches = nullptr)
       : engine_(engine), usages_(usages), watches_(watches), id_(id) {}
@@ -101,7 +101,9 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
 
   // Reports to this usage from now on. Only after Load; the account's usage is found
   // by itself if there is one when the mailbox is loaded.
-  void ReportTo(std::shared_ptr<AccountUsage> usage) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ReportTo(std::shared_ptr<Usage> usage) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same for that of its domain; null: for none any more.
+  void ReportToDomain(std::shared_ptr<Usage> usage) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Held by those that read rows before they change them, until their commit is
   // complete. Deliveries don't need it: they only add rows.
@@ -180,7 +182,8 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   mutable absl::Mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kUnloaded;
   bool erased_ ABSL_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<AccountUsage> usage_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<Usage> usage_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<Usage> domain_usage_ ABSL_GUARDED_BY(mutex_);
   Head submitted_ ABSL_GUARDED_BY(mutex_);
   engine::Version submitted_version_ ABSL_GUARDED_BY(mutex_) = 0;
   Head durable_ ABSL_GUARDED_BY(mutex_);

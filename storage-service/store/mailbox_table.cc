@@ -89,6 +89,12 @@ Task<absl::StatusOr<std::shared_ptr<Mailbox>>> MailboxTable::Find(MailboxId mail
   co_return found;
 }
 
+std::shared_ptr<Mailbox> MailboxTable::FindInMemory(const MailboxId& mailbox) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = entries_.find(mailbox);
+  return found == entries_.end() ? nullptr : found->second.mailbox;
+}
+
 Task<absl::Status> MailboxTable::Create(MailboxId mailbox, AccountId owner,
                                         uint32_t uidvalidity) {
   {

@@ -18,9 +18,9 @@
 #include "absl/synchronization/mutex.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
-#include "storage-service/store/account_usage.h"
 #include "storage-service/store/bodies.h"
 #include "storage-service/store/types.h"
+#include "storage-service/store/usage.h"
 #include "storage-service/store/watch_hub.h"
 
 namespace restante::store {
@@ -64,6 +64,9 @@ class MailboxTable {
   // The loaded state, for the store's other parts. While the pointer lives, the
   // state stays in memory. Completes inline when cached.
   Task<absl::StatusOr<std::shared_ptr<Mailbox>>> Find(MailboxId mailbox);
+
+  // The same if it is in memory already, and null otherwise; it may not be loaded yet.
+  std::shared_ptr<Mailbox> FindInMemory(const MailboxId& mailbox) ABSL_LOCKS_EXCLUDED(mutex_);
 
   Bodies& bodies() { return bodies_; }
   UsageTable& usages() { return usages_; }

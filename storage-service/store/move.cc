@@ -172,10 +172,9 @@ Task<absl::Status> CopyRows(MailboxTable* mailboxes, std::shared_ptr<Mailbox> to
     totals.Add(copies.back());
   }
   Mailbox::Plan plan = [&](Head& head, Change& change) -> absl::Status {
-    if (quota.usage != nullptr && !quota.usage->SetWithin(quota.account->quota_octets, to->id(),
-                                                          head.octets + totals.octets)) {
-      return OverQuota(*quota.account);
-    }
+    const absl::Status fits = quota.Claim(
+        to->id(), {head.octets + totals.octets, head.message_count + totals.messages});
+    if (!fits.ok()) return fits;
     if (UINT32_MAX - head.uid_next < copies.size()) {
       return MakeError(v1::ERROR_REASON_STORE_FULL, "the mailbox has used up its UIDs");
     }

@@ -19,11 +19,11 @@
 #include "absl/time/time.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
-#include "storage-service/store/account_usage.h"
 #include "storage-service/store/directory.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
+#include "storage-service/store/quota_claim.h"
 #include "storage-service/store/types.h"
 
 namespace restante::store {
@@ -58,12 +58,6 @@ struct MoveCopies {
 Task<absl::StatusOr<MoveCopies>> CopyToMove(DeletionTools tools, std::shared_ptr<Mailbox> from,
                                             std::shared_ptr<Mailbox> to, MovingRows rows,
                                             absl::Time now);
-
-// A quota that a commit has to keep within; none for accounts without one.
-struct QuotaClaim {
-  Directory::Entry account;
-  std::shared_ptr<AccountUsage> usage;
-};
 
 // Copies rows [begin, end), which stay where they are as long as this takes, in one
 // commit; `also` may add to it, and is told the UID of the first copy, which the others

@@ -7,6 +7,13 @@
 
 namespace restante::store {
 
+Quota QuotaOfNew(const NewAccount& account) {
+  Quota quota;
+  if (account.quota_octets > 0) quota.octets = account.quota_octets;
+  if (account.quota_messages > 0) quota.messages = account.quota_messages;
+  return quota;
+}
+
 absl::StatusOr<std::string> NormalizeAccountAddress(absl::string_view address) {
   absl::StatusOr<std::string> normalized = NormalizeAddress(address);
   if (!normalized.ok() || !HasProhibited(address)) return normalized;

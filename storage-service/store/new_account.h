@@ -17,12 +17,15 @@ struct Directory::Planned {
   std::string address;  // as given
   std::string normalized;
   std::string password_hash;
-  uint64_t quota_octets = 0;
+  Quota quota;
   AccountId account;
   MailboxId inbox;
   uint32_t uidvalidity = 0;
   absl::Time created;
 };
+
+// What is set for a new account itself.
+Quota QuotaOfNew(const NewAccount& account);
 
 // The normal form of an address that an account is to have. BAD_ADDRESS, also for one
 // that is legal but could never log in, because SASLprep prohibits a character of it.

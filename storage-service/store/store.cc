@@ -10,6 +10,7 @@
 #include "storage-service/store/account_restore.h"
 #include "storage-service/store/delivery_ids.h"
 #include "storage-service/store/directory.h"
+#include "storage-service/store/domain_quotas.h"
 #include "storage-service/store/ingest.h"
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/maildrop_sessions.h"
@@ -38,6 +39,10 @@ absl::Status NoBackups() {
   return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
                    "the service keeps no backups: backup.directory isn't set");
 }
+
+// How many accounts are counted for their domains' quotas before others get their turn.
+constexpr size_t kAccountsInTurn = 500;
+constexpr absl::Duration kWalkPause = absl::Milliseconds(10);
 
 class SystemClock : public Clock {
  public:
@@ -215,7 +220,12 @@ class MailStore : public Store {
       next_expiry_turn_ = now + kExpiryTurn;
       retention_.RunInBackground();
     }
-    return std::min({kLongestWait, next_reclaim_ - now, next_end - now});
+    absl::Duration next_walk = kLongestWait;
+    if (directory_->quotas().walking()) {
+      absl::Status walked = SyncWait(directory_->quotas().Walk(kAccountsInTurn));
+      if (walked.ok()) next_walk = kWalkPause;
+    }
+    return std::min({kLongestWait, next_reclaim_ - now, next_end - now, next_walk});
   }
 
   const SystemClock system_clock_;

@@ -20,6 +20,7 @@
 #include "storage-service/store/maildrops.h"
 #include "storage-service/store/messages.h"
 #include "storage-service/store/pop3_policy.h"
+#include "storage-service/store/quota.h"
 
 namespace restante::store {
 
@@ -73,6 +74,11 @@ struct StoreOptions {
   // how often a mailbox is looked through for messages that a policy expires.
   Pop3Policy pop3_policy = DefaultPop3Policy();
   absl::Duration expiry_interval = absl::Hours(1);
+
+  // What an account may have where neither it nor its domain says otherwise, and by how
+  // much a delivery may bring it over that.
+  Quota quota;
+  QuotaGrace quota_grace;
 
   // Acknowledged commits may be missing, as after a restore: opening the store gives all
   // mailboxes new UIDVALIDITYs before anything else, since UIDs that were given out may

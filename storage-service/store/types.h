@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "common/id128.h"
 #include "storage-service/store/pop3_policy.h"
+#include "storage-service/store/quota.h"
 
 namespace restante::store {
 
@@ -81,9 +82,11 @@ struct AccountInfo {
   AccountId id;
   std::string address;  // as created
   bool disabled = false;
-  uint64_t quota_octets = 0;  // 0: no limit
+  uint64_t quota_octets = 0;  // that counts for it; 0: no limit
   uint64_t used_octets = 0;
   uint64_t message_count = 0;
+  Quota quota;            // its own
+  Quota effective_quota;  // with all that it inherits
   absl::Time created;
   Pop3Policy pop3_policy;            // its own
   Pop3Policy effective_pop3_policy;  // with all that it inherits
@@ -101,7 +104,8 @@ using Credential = std::variant<Password, CryptHash>;
 struct NewAccount {
   std::string address;
   Credential credential;
-  uint64_t quota_octets = 0;
+  uint64_t quota_octets = 0;  // 0: inherited
+  uint64_t quota_messages = 0;
 };
 
 // For logs and limits only.

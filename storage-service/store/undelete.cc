@@ -110,8 +110,7 @@ Task<absl::StatusOr<std::optional<Returning>>> FindReturning(engine::Engine* eng
 
 // The commit: each row leaves its place, and comes back under a new UID.
 struct Return {
-  Directory::Entry account;
-  std::shared_ptr<AccountUsage> usage;  // if the account has a quota
+  QuotaClaim quota;
   MailboxId mailbox;
   std::vector<Returning> rows;  // by UID
   absl::Time now;
@@ -124,11 +123,10 @@ struct Return {
       totals.Add(row.left.record.row.AsNew(now));
       if (row.hidden) hidden.Add(row.left.record.row);
     }
-    const uint64_t quota = account->quota_octets;
-    const uint64_t octets = head.octets - hidden.octets + totals.octets;
-    if (quota > 0 && octets > head.octets && !usage->SetWithin(quota, mailbox, octets)) {
-      return OverQuota(*account);
-    }
+    const absl::Status fits =
+        quota.Claim(mailbox, {head.octets - hidden.octets + totals.octets,
+                              head.message_count - hidden.messages + totals.messages});
+    if (!fits.ok()) return fits;
     if (UINT32_MAX - head.uid_next < rows.size()) {
       return MakeError(v1::ERROR_REASON_STORE_FULL, "the mailbox has used up its UIDs");
     }
@@ -196,15 +194,14 @@ Task<absl::StatusOr<ExpungedPage>> ListExpungedRows(engine::Engine* engine,
 }
 
 Task<absl::StatusOr<std::vector<UndeletedMessage>>> UndeleteRows(
-    engine::Engine* engine, Bodies* bodies, Directory::Entry account,
-    std::shared_ptr<AccountUsage> usage, std::shared_ptr<Mailbox> mailbox,
+    engine::Engine* engine, Bodies* bodies, QuotaClaim quota, std::shared_ptr<Mailbox> mailbox,
     std::vector<uint32_t> uids, absl::Time now, absl::Time oldest) {
   absl::Status legal = CheckUids(uids);
   if (!legal.ok()) co_return legal;
   AsyncMutex::Guard guard = co_await mailbox->changes().Lock();
   absl::Status loaded = co_await mailbox->Load();
   if (!loaded.ok()) co_return loaded;
-  Return back{std::move(account), std::move(usage), mailbox->id(), {}, now};
+  Return back{std::move(quota), mailbox->id(), {}, now};
   // Others may share a body and give it up just now.
   std::vector<Bodies::Hold> holds;
   for (const uint32_t uid : uids) {

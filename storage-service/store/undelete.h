@@ -17,10 +17,10 @@
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/bodies.h"
-#include "storage-service/store/directory.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailboxes.h"
+#include "storage-service/store/quota_claim.h"
 
 namespace restante::store {
 
@@ -33,7 +33,6 @@ Task<absl::StatusOr<ExpungedPage>> ListExpungedRows(engine::Engine* engine,
                                                     ModseqAndUid after, size_t limit,
                                                     absl::Time oldest);
 
-// `usage` is that of an account that has a quota, and null for others.
 //
 // Brings back the messages that had these UIDs, in one commit, all or none; they keep
 // their order. Tells them in the order of `uids`.
@@ -41,8 +40,7 @@ Task<absl::StatusOr<ExpungedPage>> ListExpungedRows(engine::Engine* engine,
 // nor was it expunged later than `oldest`, or is back already; OVER_QUOTA. After STORE_FAILURE
 // it is open whether all or none is back; a repetition tells.
 Task<absl::StatusOr<std::vector<UndeletedMessage>>> UndeleteRows(
-    engine::Engine* engine, Bodies* bodies, Directory::Entry account,
-    std::shared_ptr<AccountUsage> usage, std::shared_ptr<Mailbox> mailbox,
+    engine::Engine* engine, Bodies* bodies, QuotaClaim quota, std::shared_ptr<Mailbox> mailbox,
     std::vector<uint32_t> uids, absl::Time now, absl::Time oldest);
 
 }  // namespace restante::store

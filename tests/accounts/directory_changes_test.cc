@@ -91,7 +91,7 @@ TEST_F(DirectoryChanges, UpdateChangesOnlyWhatItNames) {
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_TRUE(info->disabled);
   EXPECT_EQ(info->quota_octets, 2000u);
-  EXPECT_EQ((*Find("user"))->quota_octets, 2000u);
+  EXPECT_EQ((*Find("user"))->quota.octets, 2000u);
 }
 
 TEST_F(DirectoryChanges, EachChangeMakesANewGeneration) {
@@ -113,7 +113,7 @@ TEST_F(DirectoryChanges, ChangesOutliveARestart) {
   const auto entry = Find("user");
   ASSERT_TRUE(entry.ok()) << entry.status();
   EXPECT_TRUE((*entry)->disabled);
-  EXPECT_EQ((*entry)->quota_octets, 7u);
+  EXPECT_EQ((*entry)->quota.octets, 7u);
   EXPECT_EQ((*entry)->password_hash, "hash of new");
 }
 
@@ -128,7 +128,7 @@ TEST_F(DirectoryChanges, TwoChangesAtATimeBothHappen) {
   ASSERT_TRUE(quota->has_value() && (*quota)->ok());
   const auto entry = Find("user");
   EXPECT_TRUE((*entry)->disabled);
-  EXPECT_EQ((*entry)->quota_octets, 9u);
+  EXPECT_EQ((*entry)->quota.octets, 9u);
   EXPECT_EQ((*entry)->generation, 3u);
 }
 

@@ -38,7 +38,7 @@ TEST_F(DirectoryImport, MakesEveryAccount) {
   EXPECT_EQ(report->imported, 3u);
   EXPECT_THAT(report->problems, IsEmpty());
   EXPECT_EQ((*Find("user1@example.org"))->password_hash, kHash);
-  EXPECT_EQ((*Find("user1@example.org"))->quota_octets, 1u);
+  EXPECT_EQ((*Find("user1@example.org"))->quota.octets, 1u);
   EXPECT_TRUE(Login("clear@example.org", "secret").ok());
   EXPECT_THAT(Findings(), IsEmpty());
 }

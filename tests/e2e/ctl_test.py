@@ -215,6 +215,84 @@ class Ctl(harness.StackTest):
         self.assert_fails("deliver", "/nonexistent.eml", "--to", first,
                           words=["/nonexistent.eml"])
 
+    # aliases, lookup -----------------------------------------------------------------
+
+    def test_aliases_take_mail_and_are_shown(self):
+        first, second = self.account(), self.account()
+        alias = "team%d@example.org" % Ctl.counter
+        self.stack.ctl("aliases", "add", alias, first, second.upper())
+        shown = self.json("aliases", "list", alias)["aliases"][0]
+        self.assertEqual([target["address"] for target in shown["targets"]], [first, second])
+        self.assertIn(alias, [a["address"] for a in self.json("aliases", "list")["aliases"]])
+        self.assertIn(second, self.stack.ctl("aliases", "list")[1])
+        with Lmtp(self.stack.lmtp) as lmtp:
+            replies = lmtp.lhlo().deliver(b"Subject: to all\r\n\r\nx\r\n", [alias])
+        self.assertEqual([code for code, _ in replies], [250], "one reply for the recipient")
+        for address in (first, second):
+            with Pop3(self.stack.pop3) as pop3:
+                self.assertEqual(pop3.log_in(address, "tulip").stat()[0], 1)
+        self.stack.ctl("aliases", "remove", alias, first)
+        self.assertEqual(len(self.json("aliases", "list", alias)["aliases"][0]["targets"]), 1)
+        self.stack.ctl("aliases", "remove", alias)
+        self.assert_fails("aliases", "list", alias, words=["NO_SUCH_ALIAS", alias])
+
+    def test_aliases_that_can_not_be(self):
+        address = self.account()
+        self.assert_fails("aliases", "add", address, address, words=["ACCOUNT_EXISTS"])
+        self.assert_fails("aliases", "add", "a@example.org", "nobody@example.org",
+                          words=["nobody@example.org", "NO_SUCH_ACCOUNT"])
+        self.stack.ctl("aliases", "add", "loop-a@example.org", address)
+        self.stack.ctl("aliases", "add", "loop-b@example.org", "loop-a@example.org")
+        self.assert_fails("aliases", "add", "loop-a@example.org", "loop-b@example.org",
+                          words=["leads back to itself", "BAD_ALIAS"])
+        self.assert_fails("aliases", "add", address, code=USAGE)
+
+    def test_lookup_tells_where_mail_goes_and_what_rcpt_answers(self):
+        address = self.account("tulip", "--quota", "100")
+        domain = "catch%d.example" % Ctl.counter
+        self.stack.ctl("aliases", "add", "@" + domain, address)
+        detail = address.replace("@", "+x@")
+        found = self.json("lookup", detail, "who@" + domain)["recipients"]
+        self.assertEqual(found[0]["accounts"], [{"address": address, "disabled": False}])
+        self.assertEqual(found[1]["alias"], "@" + domain)
+        code, out, _ = self.stack.ctl("--json", "lookup", address, "--size", "1MB", check=False)
+        self.assertEqual(code, FAILED)
+        self.assertEqual(json.loads(out)["recipients"][0]["enhanced_status_code"], "4.2.2")
+        self.assertIn("550 5.1.1", self.stack.ctl("lookup", "nobody@example.org", check=False)[1])
+
+    # quotas, names, protocols ----------------------------------------------------------
+
+    def test_quotas_of_accounts_and_domains(self):
+        domain = "quota%d.example" % Ctl.counter
+        addresses = ["a@" + domain, "b@" + domain]
+        for address in addresses:
+            self.stack.create_account(address, "tulip")
+        self.stack.ctl("accounts", "quota", addresses[0], "1MB", "--messages", "1")
+        shown = self.json("accounts", "show", addresses[0])
+        self.assertEqual(shown["quota"], {"octets": 1_000_000, "messages": 1})
+        self.stack.ctl("accounts", "quota", addresses[0], "inherit")
+        self.stack.ctl("domains", "quota", domain, "--messages", "2", "--account-octets", "2MB")
+        shown = self.json("accounts", "show", addresses[0])
+        self.assertEqual(shown["quota"], {"octets": None, "messages": 1})
+        self.assertEqual(shown["effective_quota"], {"octets": 2_000_000, "messages": 1})
+        self.assertIn("1 messages", self.stack.ctl("accounts", "show", addresses[0])[1])
+        taken = []
+        for address in (addresses[0], addresses[0], addresses[1], addresses[1]):
+            with Lmtp(self.stack.lmtp) as lmtp:
+                taken.append(lmtp.lhlo().envelope([address])[0][0])
+                if taken[-1] == 250:
+                    self.assertEqual(lmtp.data(b"Subject: x\r\n\r\nx\r\n")[0][0], 250)
+        self.assertEqual(taken, [250, 452, 250, 452])
+        counted = self.json("domains", "show", domain)["domains"][0]
+        self.assertEqual(counted["message_count"], 2)
+        self.assertEqual(counted["total"], {"octets": None, "messages": 2})
+        self.assertIn(domain, self.stack.ctl("domains", "show")[1])
+        self.assert_fails("domains", "quota", domain, code=USAGE)
+        self.assert_fails("domains", "quota", domain, "--octets", "many", code=USAGE,
+                          words=["--octets", "many"])
+        self.stack.ctl("domains", "quota", domain, "--messages", "none",
+                       "--account-octets", "inherit")
+
     # verify, stats ------------------------------------------------------------------
 
     def test_verify_of_a_sound_store(self):
@@ -233,6 +311,8 @@ class Ctl(harness.StackTest):
     def test_help_of_every_verb(self):
         for verb in ("accounts create", "accounts list", "accounts show", "accounts disable",
                      "accounts enable", "accounts delete", "accounts passwd", "accounts import",
+                     "accounts quota", "aliases add", "aliases remove",
+                     "aliases list", "domains show", "domains quota", "lookup",
                      "mailboxes status", "messages list", "messages show", "deliver", "verify",
                      "stats"):
             code, out, _ = harness.run_ctl([*verb.split(), "--help"])

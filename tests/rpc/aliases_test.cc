@@ -36,7 +36,7 @@ TEST_F(AliasesRpc, RecipientsAreLookedUpWithTheReplyThatRcptWouldGet) {
                                 "team@example.org", "who@example.org", "@"}) {
     request.add_recipients(recipient);
   }
-  request.set_declared_octets(11);
+  request.set_declared_octets(12);
   v1::LookupRecipientsResponse response;
   ASSERT_TRUE(Delivery()->LookupRecipients(&call, request, &response).ok());
   ASSERT_EQ(response.lookups_size(), 6);

@@ -140,6 +140,7 @@ class Contract(unittest.TestCase):
         self.channel = grpc.insecure_channel(self.service.address)
         self.addCleanup(self.channel.close)
         self.accounts = accounts_pb2_grpc.AccountsServiceStub(self.channel)
+        self.aliases = aliases_pb2_grpc.AliasesServiceStub(self.channel)
         self.authenticator = authenticator_pb2_grpc.AuthenticatorServiceStub(self.channel)
         self.delivery = delivery_pb2_grpc.DeliveryServiceStub(self.channel)
         self.maildrop = maildrop_pb2_grpc.MaildropServiceStub(self.channel)
@@ -312,6 +313,38 @@ class Contract(unittest.TestCase):
         request.envelope.recipients.append("ann")
         error = self.assert_reason("TOO_LARGE", self.delivery.Deliver, request)
         self.assertEqual(error.code(), grpc.StatusCode.INVALID_ARGUMENT)
+
+    def test_an_mta_looks_recipients_up(self):
+        self.create("ann@example.org")
+        self.aliases.AddAlias(aliases_pb2.AddAliasRequest(
+            address="@example.org", targets=["ann@example.org"]), timeout=DEADLINE)
+        request = delivery_pb2.LookupRecipientsRequest(
+            recipients=["Ann+x@example.org", "who@example.org", "who@example.com"],
+            declared_octets=1000)
+        lookups = self.delivery.LookupRecipients(request, timeout=DEADLINE).lookups
+        self.assertEqual([lookup.reply_code for lookup in lookups], [250, 250, 550])
+        self.assertEqual([account.address for account in lookups[1].accounts],
+                         ["ann@example.org"])
+        self.assertEqual(lookups[1].alias, "@example.org")
+        self.assertEqual(lookups[2].enhanced_status_code, "5.1.1")
+        [result] = self.deliver(["who@example.org"])
+        self.assertEqual((result.status.code, result.uid), (0, 1))
+
+    def test_an_operator_sets_quotas(self):
+        self.create("ann@example.org")
+        [first] = self.deliver(["ann@example.org"])
+        request = accounts_pb2.SetDomainQuotaRequest()
+        request.domain_quota.domain = "example.org"
+        request.domain_quota.account_quota.messages = 1
+        self.accounts.SetDomainQuota(request, timeout=DEADLINE)
+        account = self.accounts.GetAccount(
+            accounts_pb2.GetAccountRequest(address="ann@example.org"), timeout=DEADLINE).account
+        self.assertFalse(account.HasField("quota"))
+        self.assertEqual(account.effective_quota.messages, 1)
+        [result] = self.deliver(["ann@example.org"])
+        self.assertEqual(result.status.code, grpc.StatusCode.RESOURCE_EXHAUSTED.value[0])
+        session = self.maildrop.Login(self.login("ann@example.org"), timeout=DEADLINE)
+        self.assertEqual([row.uidl for row in session.rows], [first.uidl])
 
     def test_an_operator_sees_mailboxes_and_a_sound_store(self):
         self.create("ann")
@@ -528,6 +561,7 @@ if __name__ == "__main__":
         generate_stubs(stubs)
         from google.rpc import error_details_pb2, status_pb2
         from restante.v1 import (accounts_pb2, accounts_pb2_grpc, admin_pb2, admin_pb2_grpc,
+                                 aliases_pb2, aliases_pb2_grpc,
                                  authenticator_pb2, authenticator_pb2_grpc, delivery_pb2,
                                  delivery_pb2_grpc, mailboxes_pb2, mailboxes_pb2_grpc,
                                  maildrop_pb2, maildrop_pb2_grpc, messages_pb2,

@@ -164,7 +164,7 @@ TEST_F(DeliveryRpc, RecipientsCanBeCheckedBeforehand) {
   Call call;
   v1::CheckRecipientsRequest request;
   for (const char* recipient : {"ann", "nobody", "full"}) request.add_recipients(recipient);
-  request.set_declared_octets(11);
+  request.set_declared_octets(12);
   v1::CheckRecipientsResponse response;
   ASSERT_TRUE(Delivery()->CheckRecipients(&call, request, &response).ok());
   ASSERT_EQ(response.statuses_size(), 3);

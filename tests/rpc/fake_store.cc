@@ -241,6 +241,16 @@ Task<absl::Status> FakeAccounts::Delete(std::string /*address*/) {
   return Now(Unexpected("Delete"));
 }
 
+Task<absl::StatusOr<store::DomainQuota>> FakeAccounts::SetDomainQuota(
+    std::string /*domain*/, store::DomainQuotaChange /*change*/) {
+  return Now<absl::StatusOr<store::DomainQuota>>(Unexpected("SetDomainQuota"));
+}
+
+Task<absl::StatusOr<store::DomainQuotaList>> FakeAccounts::ListDomainQuotas(
+    std::string /*domain*/) {
+  return Now<absl::StatusOr<store::DomainQuotaList>>(Unexpected("ListDomainQuotas"));
+}
+
 Task<absl::StatusOr<store::ImportReport>> FakeAccounts::Import(
     std::vector<store::NewAccount> accounts) {
   if (!import) return Now<absl::StatusOr<store::ImportReport>>(Unexpected("Import"));

@@ -203,6 +203,9 @@ struct FakeAccounts final : store::Accounts {
                                                   store::AccountChange change) override;
   Task<absl::Status> SetPassword(std::string address, store::Credential credential) override;
   Task<absl::Status> Delete(std::string address) override;
+  Task<absl::StatusOr<store::DomainQuota>> SetDomainQuota(
+      std::string domain, store::DomainQuotaChange change) override;
+  Task<absl::StatusOr<store::DomainQuotaList>> ListDomainQuotas(std::string domain) override;
   Task<absl::StatusOr<store::ImportReport>> Import(
       std::vector<store::NewAccount> accounts) override;
   Task<absl::StatusOr<store::DomainPolicy>> SetDomainPolicy(

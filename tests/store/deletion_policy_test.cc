@@ -243,6 +243,7 @@ TEST_F(DeletionPolicyTest, TheAccountsUsageIsTheSumOfItsMailboxes) {
 }
 
 TEST_F(DeletionPolicyTest, TheQuotaCountsWhatWasMoved) {
+  options_.quota_grace = {0, 0};
   CreateAccount("anna", 10);
   SetDeletion("anna", Deletion::kMove);
   ASSERT_THAT(Deliver("anna", "12345\r\n").status, IsOk());

@@ -124,6 +124,21 @@ TEST_F(DeliveryIdsTest, AnIdIsForgottenAfterItsWindow) {
   EXPECT_EQ(Status("anna").message_count, 2u);
 }
 
+TEST_F(DeliveryIdsTest, TheWindowIsTheConfiguredOneAlsoAcrossARestart) {
+  options_.delivery_id_window = absl::Minutes(10);
+  CreateAccount("anna");
+  Deliver("anna", MessageOf(100), "queue-1");
+  clock_.Advance(absl::Minutes(10) - absl::Seconds(1));
+  Crash();
+  Reclaim();
+  Deliver("anna", MessageOf(100), "queue-1");
+  EXPECT_EQ(Status("anna").message_count, 1u);
+  clock_.Advance(absl::Seconds(1));
+  Crash();
+  Deliver("anna", MessageOf(100), "queue-1");
+  EXPECT_EQ(Status("anna").message_count, 2u);
+}
+
 TEST_F(DeliveryIdsTest, TheReclaimerDropsOldIdsAndNoOthers) {
   CreateAccount("anna");
   const MailboxId mailbox = Deliver("anna", "1\r\n", "queue-1").mailbox;

@@ -230,7 +230,7 @@ TEST_F(DeliveryTest, WhatWouldNotFitIsToldBeforehand) {
   CreateAccount("anna", 1000);
   CreateAccount("bert");
   const std::vector<RecipientCheck> checks =
-      SyncWait(store().deliveries().CheckRecipients({"anna", "bert", "nobody", "@@"}, 1001));
+      SyncWait(store().deliveries().CheckRecipients({"anna", "bert", "nobody", "@@"}, 1101));
   EXPECT_THAT(checks[0].status, HasReason(v1::ERROR_REASON_OVER_QUOTA));
   EXPECT_THAT(checks[1].status, IsOk());
   EXPECT_THAT(checks[2].status, HasReason(v1::ERROR_REASON_NO_SUCH_ACCOUNT));

@@ -601,6 +601,7 @@ std::vector<uint32_t> Seeds() {
 TEST_P(ModelTest, TheStoreDoesWhatTheModelDoes) {
   SCOPED_TRACE(absl::StrCat("RESTANTE_MODEL_SEED=", GetParam()));
   accounts_[2].quota = 1'000'000;
+  options_.quota_grace = {0, 0};
   trimmed_ = GetParam() % 2 == 0;
   if (trimmed_) options_.change_log_entries = 10;
   for (int i = 0; i < kAccounts; ++i) {
