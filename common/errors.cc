@@ -105,6 +105,11 @@ constexpr Entry kTable[] = {
     {v1::ERROR_REASON_BAD_ALIAS,
      StatusCode::kFailedPrecondition,
      {kSysTemp, kTryLater, 451, "4.3.5", kTryLater}},
+    // Not AUTH, which would have clients ask for another password (RFC 3206).
+    {v1::ERROR_REASON_PROTOCOL_DISABLED,
+     StatusCode::kPermissionDenied,
+     {"[SYS/PERM] ", "This protocol is switched off for this account.", 451, "4.3.0",
+      kTryLater}},
     {v1::ERROR_REASON_NO_SUCH_ALIAS,
      StatusCode::kNotFound,
      {kSysTemp, kTryLater, 451, "4.3.0", kTryLater}},

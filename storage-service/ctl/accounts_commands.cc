@@ -29,6 +29,9 @@ struct AccountOptions {
   bool crypt = false;
   std::string quota;
   bool yes = false;
+  std::vector<std::string> protocols;
+  std::string new_address;
+  bool keep_alias = false;
 };
 
 absl::Status ReadCredential(const Session& session, const AccountOptions& options,
@@ -51,10 +54,17 @@ absl::Status ReadCredential(const Session& session, const AccountOptions& option
   return absl::OkStatus();
 }
 
+std::string StateOf(const v1::Account& account) {
+  if (account.disabled()) return "disabled";
+  if (account.pop3_disabled() && account.imap_disabled()) return "no POP3, no IMAP";
+  if (account.pop3_disabled()) return "no POP3";
+  return account.imap_disabled() ? "no IMAP" : "enabled";
+}
+
 void PrintAccount(const Session& session, const v1::Account& account) {
   const std::pair<const char*, std::string> facts[] = {
       {"Address", account.address()},
-      {"State", account.disabled() ? "disabled" : "enabled"},
+      {"State", StateOf(account)},
       {"Messages", absl::StrCat(account.message_count())},
       {"Used", FormatOctets(account.used_octets())},
       {"Quota", FormatLimits(account.effective_quota())},
@@ -121,7 +131,7 @@ absl::Status List(const Session& session) {
       if (session.json()) {
         accounts.push_back(ToJson(account));
       } else {
-        table.Add({account.address(), account.disabled() ? "disabled" : "enabled", absl::StrCat(account.message_count()),
+        table.Add({account.address(), StateOf(account), absl::StrCat(account.message_count()),
                    FormatOctets(account.used_octets()), FormatQuota(account.quota_octets()),
                    FormatTime(account.created())});
       }
@@ -170,8 +180,45 @@ absl::Status Update(const Session& session, const v1::Account& account,
 absl::Status SetDisabled(const Session& session, const AccountOptions& options, bool disabled) {
   v1::Account account;
   account.set_address(options.address);
-  account.set_disabled(disabled);
-  return Update(session, account, {"disabled"}, disabled ? "is disabled" : "is enabled");
+  if (options.protocols.empty()) {
+    account.set_disabled(disabled);
+    return Update(session, account, {"disabled"}, disabled ? "is disabled" : "is enabled");
+  }
+  std::vector<std::string> fields;
+  for (const std::string& protocol : options.protocols) {
+    if (protocol == "pop3") {
+      account.set_pop3_disabled(disabled);
+    } else if (protocol == "imap") {
+      account.set_imap_disabled(disabled);
+    } else {
+      return UsageError(absl::StrCat("--protocol: '", protocol, "' is neither pop3 nor imap"));
+    }
+    fields.push_back(protocol + "_disabled");
+  }
+  return Update(session, account, fields,
+                disabled ? "can't log in by this protocol any more"
+                         : "can log in by this protocol again");
+}
+
+absl::Status Rename(const Session& session, const AccountOptions& options) {
+  v1::RenameAccountRequest request;
+  request.set_address(options.address);
+  request.set_new_address(options.new_address);
+  request.set_keep_alias(options.keep_alias);
+  v1::RenameAccountResponse response;
+  const auto context = session.ShortCall();
+  const absl::Status status =
+      FromGrpcStatus(AccountsService::NewStub(session.channel())
+                         ->RenameAccount(context.get(), request, &response));
+  if (!status.ok()) return status;
+  if (session.json()) {
+    session.PrintJson(ToJson(response.account()));
+  } else {
+    session.out() << Printable(options.address) << " is "
+                  << Printable(response.account().address()) << " now"
+                  << (options.keep_alias ? ", and an alias of it" : "") << ".\n";
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SetPassword(const Session& session, const AccountOptions& options) {
@@ -255,10 +302,22 @@ void AddAccountsCommands(CLI::App* app, Action* action) {
                      action, options, [](const Session& session, const AccountOptions& given) {
                        return SetDisabled(session, given, true);
                      });
-  AddAccountVerb(accounts, "enable", "Let a disabled account log in again", action, options,
+  CLI::App* enable =
+      AddAccountVerb(accounts, "enable", "Let a disabled account log in again", action, options,
                      [](const Session& session, const AccountOptions& given) {
                        return SetDisabled(session, given, false);
                      });
+  for (CLI::App* verb : {disable, enable}) {
+    verb->add_option("--protocol", options->protocols,
+                     "Only by this protocol; may be given twice")
+        ->type_name("pop3|imap");
+  }
+  CLI::App* rename = AddAccountVerb(
+      accounts, "rename", "Give an account another address; its mail, UIDLs and password stay",
+      action, options, Rename);
+  rename->add_option("NEW", options->new_address, "The new address")->required();
+  rename->add_flag("--keep-alias", options->keep_alias,
+                   "Mail to the old address goes to the account still");
   AddAccountVerb(accounts, "delete", "Delete an account and all its mail, for good", action,
                  options, Delete)
       ->add_flag("-y,--yes", options->yes, "Don't ask whether you are sure");

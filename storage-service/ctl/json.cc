@@ -10,6 +10,8 @@ Json ToJson(const v1::Account& account) {
   return {{"account_id", account.account_id()},
           {"address", account.address()},
           {"disabled", account.disabled()},
+          {"pop3_disabled", account.pop3_disabled()},
+          {"imap_disabled", account.imap_disabled()},
           {"quota_octets", account.quota_octets()},
           {"quota", ToJson(account.quota())},
           {"effective_quota", ToJson(account.effective_quota())},

@@ -66,6 +66,15 @@ Task<absl::Status> Delete(ServiceContext* context, v1::DeleteAccountRequest* req
   return context->store.accounts().Delete(std::move(*request->mutable_address()));
 }
 
+Task<absl::Status> Rename(ServiceContext* context, v1::RenameAccountRequest* request,
+                          v1::RenameAccountResponse* response) {
+  std::string address = std::move(*request->mutable_address());
+  std::string new_address = std::move(*request->mutable_new_address());
+  auto account = co_await context->store.accounts().Rename(
+      std::move(address), std::move(new_address), request->keep_alias());
+  co_return Answer(account, response);
+}
+
 Task<absl::Status> SetDomainQuota(ServiceContext* context, v1::SetDomainQuotaRequest* request,
                                   v1::SetDomainQuotaResponse* response) {
   const absl::StatusOr<store::DomainQuotaChange> change = ChangeOf(*request);
@@ -125,6 +134,7 @@ void AccountsService::Serve(ServiceContext& context) {
              SetDomainPolicy);
   ServeUnary(context, methods_, &Methods::RequestListDomainPolicies, "ListDomainPolicies",
              ListDomainPolicies);
+  ServeUnary(context, methods_, &Methods::RequestRenameAccount, "RenameAccount", Rename);
   ServeUnary(context, methods_, &Methods::RequestSetDomainQuota, "SetDomainQuota",
              SetDomainQuota);
   ServeUnary(context, methods_, &Methods::RequestListDomainQuotas, "ListDomainQuotas",

@@ -177,6 +177,14 @@ absl::StatusOr<store::AccountChange> ChangeOf(const v1::UpdateAccountRequest& re
       change.disabled = request.account().disabled();
       continue;
     }
+    if (path == "pop3_disabled") {
+      change.pop3_disabled = request.account().pop3_disabled();
+      continue;
+    }
+    if (path == "imap_disabled") {
+      change.imap_disabled = request.account().imap_disabled();
+      continue;
+    }
     if (path == "quota_octets") {
       change.quota_octets = request.account().quota_octets();
       continue;
@@ -190,7 +198,8 @@ absl::StatusOr<store::AccountChange> ChangeOf(const v1::UpdateAccountRequest& re
     }
     return InvalidRequest(
         absl::StrCat("update_mask: \"", path,
-                     "\" can't be changed; \"disabled\", \"quota_octets\", \"quota\", \"pop3_policy\" and "
+                     "\" can't be changed; \"disabled\", \"pop3_disabled\", "
+                     "\"imap_disabled\", \"quota_octets\", \"quota\", \"pop3_policy\" and "
                      "fields of these two can"));
   }
   if (request.update_mask().paths().empty()) {
@@ -215,6 +224,8 @@ void ToProto(const store::AccountInfo& account, v1::Account* out) {
   if (!account.effective_quota.empty()) {
     ToProto(account.effective_quota, out->mutable_effective_quota());
   }
+  out->set_pop3_disabled(account.pop3_disabled);
+  out->set_imap_disabled(account.imap_disabled);
   *out->mutable_created() = ToTimestamp(account.created);
   if (!account.pop3_policy.empty()) ToProto(account.pop3_policy, out->mutable_pop3_policy());
   ToProto(account.effective_pop3_policy, out->mutable_effective_pop3_policy());

@@ -50,6 +50,8 @@ std::string EncodeMailbox(const AccountRecords::NamedMailbox& mailbox) {
 
 void ApplyTo(const AccountChange& change, format::AccountRecord* record) {
   if (change.disabled) record->set_disabled(*change.disabled);
+  if (change.pop3_disabled) record->set_pop3_disabled(*change.pop3_disabled);
+  if (change.imap_disabled) record->set_imap_disabled(*change.imap_disabled);
   if (change.quota_octets) record->set_quota_octets(*change.quota_octets);
   if (change.quota.octets) {
     record->clear_quota_octets();
@@ -94,6 +96,8 @@ Task<absl::StatusOr<AccountRecords::Loaded>> AccountRecords::Load(AccountId acco
   entry->disabled = record->disabled();
   if (record->has_quota_octets()) entry->quota.octets = record->quota_octets();
   if (record->has_quota_messages()) entry->quota.messages = record->quota_messages();
+  entry->pop3_disabled = record->pop3_disabled();
+  entry->imap_disabled = record->imap_disabled();
   entry->password_hash = record->password_hash();
   entry->generation = record->generation();
   entry->inbox = inbox->id;
@@ -133,6 +137,23 @@ Task<absl::Status> AccountRecords::Change(AccountId account,
     request.puts.emplace_back(kRecordKey, record->SerializeAsString());
     const auto committed = co_await CommitShard(engine_, std::move(request));
     if (committed.ok()) co_return absl::OkStatus();
+    if (!absl::IsAborted(committed.status())) co_return committed.status();
+  }
+  co_return TooMuchContention();
+}
+
+Task<absl::Status> AccountRecords::SetAddress(AccountId account, std::string address,
+                                              std::string normalized_address) {
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    const auto version = co_await ShardVersion(engine_, AccountShard(account));
+    if (!version.ok()) co_return version.status();
+    auto record = co_await Read(account);
+    if (!record.ok()) co_return record.status();
+    record->set_address(address);
+    record->set_normalized_address(normalized_address);
+    engine::CommitRequest request{AccountShard(account), *version};
+    request.puts.emplace_back(kRecordKey, record->SerializeAsString());
+    const auto committed = co_await CommitShard(engine_, std::move(request));
     if (!absl::IsAborted(committed.status())) co_return committed.status();
   }
   co_return TooMuchContention();

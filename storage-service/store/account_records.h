@@ -57,6 +57,11 @@ class AccountRecords {
   Task<absl::Status> Change(AccountId account,
                             std::function<void(format::AccountRecord*)> change);
 
+  // Gives the account another address, which leaves its generation as it is: what was
+  // proved to be the account's still is. NO_SUCH_ACCOUNT.
+  Task<absl::Status> SetAddress(AccountId account, std::string address,
+                                std::string normalized_address);
+
   // One of them. Nothing: there is none of that name.
   Task<absl::StatusOr<std::optional<NamedMailbox>>> FindMailbox(AccountId account,
                                                                 std::string name);

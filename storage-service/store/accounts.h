@@ -39,9 +39,12 @@ struct AccountChange {
   std::optional<uint64_t> quota_octets;  // 0: no limit
   std::optional<Pop3PolicyChange> pop3_policy;
   QuotaChange quota;
+  std::optional<bool> pop3_disabled;
+  std::optional<bool> imap_disabled;
 
   bool empty() const {
-    return !disabled && !quota_octets && !pop3_policy && quota.empty();
+    return !disabled && !quota_octets && !pop3_policy && quota.empty() && !pop3_disabled &&
+           !imap_disabled;
   }
 };
 
@@ -95,6 +98,10 @@ class Accounts {
                                                    AccountChange change) = 0;
   virtual Task<absl::Status> SetPassword(std::string address, Credential credential) = 0;
   virtual Task<absl::Status> Delete(std::string address) = 0;
+  // Gives an account another address; all that it is and has stays. With `keep_alias`
+  // the old address becomes an alias of it. ACCOUNT_EXISTS, BAD_ADDRESS, NO_SUCH_ACCOUNT.
+  virtual Task<absl::StatusOr<AccountInfo>> Rename(std::string address, std::string new_address,
+                                                   bool keep_alias) = 0;
   virtual Task<absl::StatusOr<ImportReport>> Import(std::vector<NewAccount> accounts) = 0;
 
   // What a domain's accounts inherit; a policy that becomes empty is taken away.

@@ -119,6 +119,24 @@ Task<absl::StatusOr<AddressMap::Deletion>> AddressMap::Remove(std::string addres
   co_return TooMuchContention();
 }
 
+Task<absl::Status> AddressMap::Release(std::string address, AccountId account,
+                                       std::optional<std::string> alias) {
+  const engine::ShardId shard = SliceShard(SliceOf(address));
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    const auto version = co_await ShardVersion(engine_, shard);
+    if (!version.ok()) co_return version.status();
+    const auto found = co_await Lookup(address);
+    if (!found.ok()) co_return found.status();
+    if (*found != account) co_return absl::OkStatus();
+    engine::CommitRequest request{shard, *version};
+    request.deletes.push_back(address);
+    if (alias) request.puts.emplace_back(AliasKey(address), *alias);
+    const auto committed = co_await CommitShard(engine_, std::move(request));
+    if (!absl::IsAborted(committed.status())) co_return committed.status();
+  }
+  co_return TooMuchContention();
+}
+
 Task<absl::Status> AddressMap::FinishDeletion(Deletion deletion) {
   const engine::ShardId shard = SliceShard(deletion.slice);
   for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {

@@ -61,6 +61,11 @@ class AddressMap {
   Task<absl::StatusOr<Deletion>> Remove(std::string address, AccountId account,
                                         std::string address_as_created);
 
+  // Takes an address away from an account that has another by now; with `alias`, what
+  // alias_map.h has for it takes its place. One that isn't this account's is no error.
+  Task<absl::Status> Release(std::string address, AccountId account,
+                             std::optional<std::string> alias);
+
   // Forgets a deletion. One that isn't remembered is no error.
   Task<absl::Status> FinishDeletion(Deletion deletion);
 

@@ -96,7 +96,8 @@ Task<absl::Status> Directory::Start() {
                {{"user", deletion.address}, {"error", finished}});
     }
   }
-  co_return absl::OkStatus();
+  absl::Status renames = co_await FinishRenames();
+  co_return renames;
 }
 
 Task<absl::StatusOr<Directory::Entry>> Directory::Find(std::string address) {
@@ -150,6 +151,8 @@ Task<absl::StatusOr<AccountInfo>> Directory::InfoOf(Entry entry) {
   info.quota = entry->quota;
   info.effective_quota = quotas_->Effective(entry->quota, entry->domain);
   info.quota_octets = info.effective_quota.octets.value_or(0);
+  info.pop3_disabled = entry->pop3_disabled;
+  info.imap_disabled = entry->imap_disabled;
   info.created = entry->created;
   info.pop3_policy = entry->own_policy;
   info.effective_pop3_policy = EffectivePolicy(*entry);

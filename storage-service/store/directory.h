@@ -37,6 +37,7 @@ namespace restante::store {
 
 namespace format {
 class AccountRecord;
+class RenameEntry;
 }  // namespace format
 
 class AccountCache;
@@ -60,6 +61,8 @@ struct AccountEntry {
   std::string address;  // as created
   bool disabled = false;
   Quota quota;  // its own
+  bool pop3_disabled = false;
+  bool imap_disabled = false;
   std::string password_hash;  // a crypt(5) string
   uint64_t generation = 0;    // grows with every change of the account
   MailboxId inbox;
@@ -199,6 +202,8 @@ class Directory : public Accounts, public Aliases {
   Task<absl::StatusOr<AccountInfo>> Update(std::string address, AccountChange change) override;
   Task<absl::Status> SetPassword(std::string address, Credential credential) override;
   Task<absl::Status> Delete(std::string address) override;
+  Task<absl::StatusOr<AccountInfo>> Rename(std::string address, std::string new_address,
+                                           bool keep_alias) override;
   Task<absl::StatusOr<ImportReport>> Import(std::vector<NewAccount> accounts) override;
   Task<absl::StatusOr<DomainPolicy>> SetDomainPolicy(std::string domain,
                                                      Pop3PolicyChange change) override;
@@ -255,6 +260,11 @@ class Directory : public Accounts, public Aliases {
   // An account's mailbox and shard, to which no address leads yet.
   Task<absl::Status> Build(const Planned* planned);
   Task<void> Demolish(const Planned* planned);
+  // A rename that was begun, from wherever it has come to; directory_rename.cc.
+  Task<absl::Status> FinishRename(AccountId account, format::RenameEntry rename);
+  Task<absl::Status> ChangeAddress(AccountId account, format::RenameEntry rename);
+  Task<absl::Status> FinishRenames();
+
   // What follows the removal of an address.
   Task<absl::Status> FinishDeletion(AccountId account, std::string address, uint8_t slice);
 

@@ -169,6 +169,8 @@ Task<absl::Status> Directory::SetPassword(std::string address, Credential creden
 Task<absl::Status> Directory::Delete(std::string address) {
   const absl::StatusOr<std::string> normalized = NormalizeAddress(address);
   if (!normalized.ok()) co_return normalized.status();
+  Reservations::Hold hold(reservations_.get());
+  if (!hold.Take(*normalized)) co_return BeingChanged(*normalized);
   const absl::StatusOr<Entry> entry = co_await FindNormalized(*normalized);
   if (!entry.ok()) co_return entry.status();
   const auto next_uidvalidity = co_await records_->NextUidvalidity((*entry)->id);

@@ -23,6 +23,18 @@ inline absl::Status DisabledError(absl::string_view address) {
                    absl::StrCat("the account ", address, " is disabled"));
 }
 
+// The operator set it so: the right password changes nothing.
+inline absl::Status ProtocolDisabled(absl::string_view address, absl::string_view protocol) {
+  return MakeError(v1::ERROR_REASON_PROTOCOL_DISABLED,
+                   absl::StrCat(protocol, " is switched off for the account ", address));
+}
+
+// Somebody else is creating, renaming or deleting it.
+inline absl::Status BeingChanged(absl::string_view address) {
+  return OverloadedError(absl::StrCat("the account ", address, " is being changed"),
+                         absl::Seconds(1));
+}
+
 inline bool IsNoSuchAccount(const absl::Status& status) {
   return ReasonOf(status) == v1::ERROR_REASON_NO_SUCH_ACCOUNT;
 }

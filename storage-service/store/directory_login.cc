@@ -92,9 +92,16 @@ Task<absl::StatusOr<Directory::Entry>> Directory::FindForLogin(std::string addre
 Task<absl::StatusOr<Authenticated>> Directory::AuthenticatePassword(std::string address,
                                                                     std::string password,
                                                                     ClientInfo client) {
+  const std::string protocol = client.protocol;
   const absl::StatusOr<Entry> entry =
       co_await VerifyPassword(std::move(address), std::move(password), std::move(client));
   if (!entry.ok()) co_return entry.status();
+  if (protocol == "pop3" && (*entry)->pop3_disabled) {
+    co_return ProtocolDisabled((*entry)->address, "POP3");
+  }
+  if (protocol == "imap" && (*entry)->imap_disabled) {
+    co_return ProtocolDisabled((*entry)->address, "IMAP");
+  }
   format::AuthToken token;
   token.set_account_id(std::string((*entry)->id.AsOctets()));
   token.set_generation((*entry)->generation);

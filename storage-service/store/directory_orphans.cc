@@ -35,9 +35,13 @@ Task<absl::Status> Directory::EraseIfOrphan(AccountId account) {
   auto found = co_await addresses_->Lookup(loaded->normalized_address);
   if (!found.ok()) co_return found.status();
   if (*found == account) co_return absl::OkStatus();
-  // Whoever makes or deletes an account of this address now knows better.
+  // Whoever makes, renames or deletes an account of this address now knows better.
   Reservations::Hold hold(reservations_.get());
   if (!hold.Take(loaded->normalized_address)) co_return absl::OkStatus();
+  const auto still = co_await records_->Load(account);
+  if (!still.ok() || still->normalized_address != loaded->normalized_address) {
+    co_return absl::OkStatus();  // renamed meanwhile
+  }
   found = co_await addresses_->Lookup(loaded->normalized_address);
   if (!found.ok()) co_return found.status();
   if (*found == account) co_return absl::OkStatus();

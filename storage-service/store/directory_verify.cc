@@ -37,6 +37,7 @@ Task<absl::StatusOr<uint64_t>> Directory::Verify(std::function<void(VerifyFindin
       }
       for (const auto& [address, account] : page->mappings) {
         ++accounts;
+        if (reservations_->IsHeld(address)) continue;  // being renamed or deleted
         absl::StatusOr<std::string> flaw = co_await FlawOf(address, account, slice);
         if (!flaw.ok()) co_return flaw.status();
         if (flaw->empty()) continue;

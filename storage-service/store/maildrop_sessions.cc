@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "storage-service/store/directory_errors.h"
 #include "storage-service/store/deletion.h"
 #include "storage-service/store/mailbox_rows.h"
 #include "storage-service/store/policies.h"
@@ -104,6 +105,7 @@ Task<absl::StatusOr<OpenedMaildrop>> MaildropSessions::OpenFor(LeaseId lease,
                                                                Directory::Entry account,
                                                                uint32_t first_rows,
                                                                SessionOptions options) {
+  if (account->pop3_disabled) co_return ProtocolDisabled(account->address, "POP3");
   const absl::Duration delay = directory_->EffectivePolicy(*account).LoginDelay();
   absl::Status soon = delays_.Check(account->id, delay, clock_->Now());
   if (!soon.ok()) co_return soon;

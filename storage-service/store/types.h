@@ -87,6 +87,8 @@ struct AccountInfo {
   uint64_t message_count = 0;
   Quota quota;            // its own
   Quota effective_quota;  // with all that it inherits
+  bool pop3_disabled = false;
+  bool imap_disabled = false;
   absl::Time created;
   Pop3Policy pop3_policy;            // its own
   Pop3Policy effective_pop3_policy;  // with all that it inherits

@@ -293,6 +293,40 @@ class Ctl(harness.StackTest):
         self.stack.ctl("domains", "quota", domain, "--messages", "none",
                        "--account-octets", "inherit")
 
+    def test_rename_keeps_mail_and_uidls(self):
+        address, other = self.account(), self.account()
+        self.deliver(address)
+        with Pop3(self.stack.pop3) as pop3:
+            pop3.log_in(address, "tulip")
+            before = pop3.uidls()
+        new = "renamed-" + address
+        self.assertEqual(self.json("accounts", "rename", address, new)["address"], new)
+        self.assertFalse(self.can_log_in(address, "tulip"))
+        with Pop3(self.stack.pop3) as pop3:
+            pop3.log_in(new, "tulip")
+            self.assertEqual(pop3.uidls(), before)
+        self.assert_fails("accounts", "rename", new, other, words=["ACCOUNT_EXISTS", other])
+        self.stack.ctl("accounts", "rename", new, address, "--keep-alias")
+        [found] = self.json("lookup", new)["recipients"]
+        self.assertEqual(found["accounts"], [{"address": address, "disabled": False}])
+
+    def test_a_protocol_is_switched_off_alone(self):
+        address = self.account()
+        self.stack.ctl("accounts", "disable", address, "--protocol", "pop3")
+        with Pop3(self.stack.pop3) as pop3:
+            self.assertTrue(
+                pop3.try_log_in(address, "tulip").startswith(b"-ERR [SYS/PERM]"))
+        with Pop3(self.stack.pop3) as pop3:
+            self.assertTrue(pop3.try_log_in(address, "wrong").startswith(b"-ERR [AUTH]"))
+        shown = self.json("accounts", "show", address)
+        self.assertTrue(shown["pop3_disabled"])
+        self.assertFalse(shown["imap_disabled"] or shown["disabled"])
+        self.assertIn("no POP3", self.stack.ctl("accounts", "show", address)[1])
+        self.stack.ctl("accounts", "enable", address, "--protocol", "pop3")
+        self.assertTrue(self.can_log_in(address, "tulip"))
+        self.assert_fails("accounts", "disable", address, "--protocol", "smtp", code=USAGE,
+                          words=["smtp"])
+
     # verify, stats ------------------------------------------------------------------
 
     def test_verify_of_a_sound_store(self):
@@ -311,7 +345,7 @@ class Ctl(harness.StackTest):
     def test_help_of_every_verb(self):
         for verb in ("accounts create", "accounts list", "accounts show", "accounts disable",
                      "accounts enable", "accounts delete", "accounts passwd", "accounts import",
-                     "accounts quota", "aliases add", "aliases remove",
+                     "accounts rename", "accounts quota", "aliases add", "aliases remove",
                      "aliases list", "domains show", "domains quota", "lookup",
                      "mailboxes status", "messages list", "messages show", "deliver", "verify",
                      "stats"):

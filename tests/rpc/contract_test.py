@@ -330,20 +330,22 @@ class Contract(unittest.TestCase):
         [result] = self.deliver(["who@example.org"])
         self.assertEqual((result.status.code, result.uid), (0, 1))
 
-    def test_an_operator_sets_quotas(self):
+    def test_an_operator_renames_an_account_and_sets_quotas(self):
         self.create("ann@example.org")
         [first] = self.deliver(["ann@example.org"])
+        self.accounts.RenameAccount(accounts_pb2.RenameAccountRequest(
+            address="ann@example.org", new_address="anne@example.org"), timeout=DEADLINE)
         request = accounts_pb2.SetDomainQuotaRequest()
         request.domain_quota.domain = "example.org"
         request.domain_quota.account_quota.messages = 1
         self.accounts.SetDomainQuota(request, timeout=DEADLINE)
         account = self.accounts.GetAccount(
-            accounts_pb2.GetAccountRequest(address="ann@example.org"), timeout=DEADLINE).account
+            accounts_pb2.GetAccountRequest(address="anne@example.org"), timeout=DEADLINE).account
         self.assertFalse(account.HasField("quota"))
         self.assertEqual(account.effective_quota.messages, 1)
-        [result] = self.deliver(["ann@example.org"])
+        [result] = self.deliver(["anne@example.org"])
         self.assertEqual(result.status.code, grpc.StatusCode.RESOURCE_EXHAUSTED.value[0])
-        session = self.maildrop.Login(self.login("ann@example.org"), timeout=DEADLINE)
+        session = self.maildrop.Login(self.login("anne@example.org"), timeout=DEADLINE)
         self.assertEqual([row.uidl for row in session.rows], [first.uidl])
 
     def test_an_operator_sees_mailboxes_and_a_sound_store(self):

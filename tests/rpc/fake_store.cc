@@ -241,6 +241,12 @@ Task<absl::Status> FakeAccounts::Delete(std::string /*address*/) {
   return Now(Unexpected("Delete"));
 }
 
+Task<absl::StatusOr<store::AccountInfo>> FakeAccounts::Rename(std::string /*address*/,
+                                                              std::string /*new_address*/,
+                                                              bool /*keep_alias*/) {
+  return Now<absl::StatusOr<store::AccountInfo>>(Unexpected("Rename"));
+}
+
 Task<absl::StatusOr<store::DomainQuota>> FakeAccounts::SetDomainQuota(
     std::string /*domain*/, store::DomainQuotaChange /*change*/) {
   return Now<absl::StatusOr<store::DomainQuota>>(Unexpected("SetDomainQuota"));

@@ -203,6 +203,8 @@ struct FakeAccounts final : store::Accounts {
                                                   store::AccountChange change) override;
   Task<absl::Status> SetPassword(std::string address, store::Credential credential) override;
   Task<absl::Status> Delete(std::string address) override;
+  Task<absl::StatusOr<store::AccountInfo>> Rename(std::string address, std::string new_address,
+                                                  bool keep_alias) override;
   Task<absl::StatusOr<store::DomainQuota>> SetDomainQuota(
       std::string domain, store::DomainQuotaChange change) override;
   Task<absl::StatusOr<store::DomainQuotaList>> ListDomainQuotas(std::string domain) override;
