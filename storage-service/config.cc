@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/config.h"
 #include "common/net.h"
+#include "storage-service/rpc/delivery_load.h"
 #include "storage-service/rpc/listen.h"
 
 namespace restante {
@@ -94,6 +95,10 @@ config::StorageConfig DefaultStorageConfig() {
   config.mutable_quota()->set_messages(store.quota.messages.value_or(0));
   config.mutable_quota()->set_grace_percent(store.quota_grace.percent);
   config.mutable_quota()->set_grace_octets(store.quota_grace.octets);
+  const rpc::DeliveryLoad::Limits load;
+  config.mutable_deliveries()->set_under_way(load.deliveries);
+  config.mutable_deliveries()->set_octets(load.octets);
+  config.mutable_deliveries()->set_streams(load.streams);
   *config.mutable_drain_time() = ToProto(absl::Seconds(5));
   *config.mutable_sessions()->mutable_lease_grace() = ToProto(store.lease_grace);
   *config.mutable_sessions()->mutable_unary_lease() = ToProto(store.unary_lease);
@@ -142,6 +147,9 @@ absl::Status CheckStorageConfig(const config::StorageConfig& config) {
                          absl::Milliseconds(10)),
            CheckRange("quota.grace_percent", config.quota().grace_percent(), 0, 1000),
            CheckRange("quota.grace_octets", config.quota().grace_octets(), 0, kTiB),
+           CheckRange("deliveries.under_way", config.deliveries().under_way(), 1, kMany),
+           CheckRange("deliveries.octets", config.deliveries().octets(), kMiB, kTiB),
+           CheckRange("deliveries.streams", config.deliveries().streams(), 1, kMany),
            CheckDuration("drain_time", config.drain_time(), absl::ZeroDuration()),
            CheckLeaseGrace(config),
            CheckDuration("sessions.unary_lease", config.sessions().unary_lease(),
@@ -218,6 +226,8 @@ rpc::ServerOptions ServerOptionsFrom(const config::StorageConfig& config) {
   for (const std::string& text : config.listen()) {
     options.listen.push_back(*ParseListenAddress(text));
   }
+  options.delivery_load = {config.deliveries().under_way(), config.deliveries().octets(),
+                           config.deliveries().streams()};
   return options;
 }
 

@@ -47,6 +47,7 @@ Task<absl::Status> GetStats(ServiceContext* context, v1::GetStatsRequest* /*requ
   auto& values = *response->mutable_values();
   for (const auto& [name, value] : context->store.Stats()) values[name] = value;
   for (const auto& [name, value] : context->counters.Values()) values[name] = value;
+  for (const auto& [name, value] : context->delivery_load.Values()) values[name] = value;
   response->set_version(kVersion);
   co_return absl::OkStatus();
 }

@@ -84,6 +84,8 @@ class BatchedStream
 
   // A call has come; the first thing that happens. Begins waiting for the next one.
   virtual void OnCall() = 0;
+  // Whether the call is served; an error is its answer. Asked once, after OnCall.
+  virtual absl::Status Admit() { return absl::OkStatus(); }
   // A message has come, whose items are taken next. On the queue's thread.
   virtual void OnMessage(const Request& /*message*/) {}
   // Takes one item of a message. It counts as under way until Finished().
@@ -155,8 +157,10 @@ class BatchedStream
     }
     hold_ = context_.work.Begin();
     OnCall();
+    absl::Status admitted = Admit();
     {
       absl::MutexLock lock(&mutex_);
+      refusal_ = std::move(admitted);
       tags_out_ = 2;  // done_tag_ and metadata_tag_
       // Tells the client that the stream is there before there is anything to say.
       stream_.SendInitialMetadata(&metadata_tag_);
@@ -167,6 +171,7 @@ class BatchedStream
     context_.streams.Add(this);
     absl::MutexLock lock(&mutex_);
     ReadIfRoom();
+    FinishIfOver();
   }
 
   void OnMetadataSent(bool /*ok*/) { TagReturned(); }
@@ -263,6 +268,7 @@ class BatchedStream
 
   void ReadIfRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (reading_ || has_message_ || read_all_ || draining_ || over_ || !RoomLeft()) return;
+    if (!refusal_.ok()) return;
     reading_ = true;
     ++tags_out_;
     stream_.Read(&message_, &read_tag_);
@@ -290,13 +296,13 @@ class BatchedStream
   }
 
   void FinishIfOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (!(read_all_ || draining_) || finishing_ || over_) return;
+    if (!(read_all_ || draining_ || !refusal_.ok()) || finishing_ || over_) return;
     if (taking_ || has_message_ || under_way_ > 0 || writing_ || !unsent_.empty()) return;
     finishing_ = true;
     ++tags_out_;
-    stream_.Finish(draining_ ? ToGrpcStatus(absl::UnavailableError("the service shuts down"))
-                             : grpc::Status::OK,
-                   &finished_tag_);
+    absl::Status status = refusal_;
+    if (draining_) status.Update(absl::UnavailableError("the service shuts down"));
+    stream_.Finish(ToGrpcStatus(status), &finished_tag_);
   }
 
   // Released last: with the last reference, which a task may have.
@@ -331,6 +337,7 @@ class BatchedStream
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<Batch> unsent_ ABSL_GUARDED_BY(mutex_);

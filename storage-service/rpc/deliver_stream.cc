@@ -63,11 +63,21 @@ void DeliverStream::OnCall() {
   context_.counters.deliver_streams.fetch_add(1, std::memory_order_relaxed);
 }
 
+absl::Status DeliverStream::Admit() {
+  absl::Status admitted = context_.delivery_load.BeginStream();
+  admitted_ = admitted.ok();
+  return admitted;
+}
+
 bool DeliverStream::HasRoom() const {
-  return waiting_octets_.load(std::memory_order_relaxed) < limits_.most_waiting_octets;
+  // Each part that waits asks again when it is done with.
+  const size_t waiting = waiting_octets_.load(std::memory_order_relaxed);
+  return waiting < limits_.most_waiting_octets &&
+         (waiting == 0 || !context_.delivery_load.full());
 }
 
 void DeliverStream::ReleaseOctets(size_t octets) {
+  context_.delivery_load.Remove(octets);
   const size_t before = waiting_octets_.fetch_sub(octets, std::memory_order_relaxed);
   if (before >= limits_.most_waiting_octets) RoomChanged();
 }
@@ -87,7 +97,10 @@ void DeliverStream::OnItem(v1::DeliverStreamRequest& message, int index) {
     } else {
       discarding_.erase(id);
       status = Sort(std::move(part), &to_run, &queued);
-      if (queued) waiting_octets_.fetch_add(cost, std::memory_order_relaxed);
+      if (queued) {
+        waiting_octets_.fetch_add(cost, std::memory_order_relaxed);
+        context_.delivery_load.Add(cost);
+      }
       if (!status.ok() && !ends) Discard(id);
     }
   }
@@ -123,6 +136,14 @@ absl::Status DeliverStream::Sort(v1::DeliveryPart part, std::shared_ptr<Entry>* 
     return InvalidRequest(absl::StrCat("delivery ", id, " is complete and has no result yet"));
   } else if (status.ok() && entry != nullptr && (part.has_envelope() || part.has_check())) {
     status = InvalidRequest(absl::StrCat("delivery ", id, " has begun already"));
+  } else if (status.ok() && entry != nullptr) {
+    status = context_.delivery_load.CheckContinue();
+  }
+  DeliveryLoad::Slot slot;
+  if (status.ok() && entry == nullptr && part.has_envelope()) {
+    absl::StatusOr<DeliveryLoad::Slot> begun = context_.delivery_load.Begin();
+    status = begun.status();
+    if (begun.ok()) slot = *std::move(begun);
   }
   if (!status.ok()) {
     if (entry != nullptr && !entry->complete) Drop(entry);
@@ -134,6 +155,7 @@ absl::Status DeliverStream::Sort(v1::DeliveryPart part, std::shared_ptr<Entry>* 
     entry->id = id;
     entry->recipients = part.envelope().recipients_size();
     entry->request_id = part.envelope().client().request_id();
+    entry->slot = std::move(slot);
     entries_.emplace(id, entry);
   }
   entry->complete = part.last() || part.has_check();
@@ -188,6 +210,7 @@ Task<bool> DeliverStream::Step(Entry* entry, v1::DeliveryPart* part,
   }
   if (status.ok() && !part->data().empty()) {
     std::string data = std::move(*part->mutable_data());
+    entry->slot.Hold(data.size());
     status = co_await entry->delivery->Append(std::move(data));
   }
   if (!status.ok()) {
@@ -244,6 +267,7 @@ void DeliverStream::OnOver(std::deque<Batch> /*undelivered*/) {
     entries.swap(entries_);
     for (const auto& [id, entry] : entries) entry->dropped = true;
   }
+  if (admitted_) context_.delivery_load.EndStream();
   context_.counters.deliver_streams.fetch_sub(1, std::memory_order_relaxed);
 }
 

@@ -25,7 +25,8 @@ namespace restante::rpc {
 struct DeliveryLimits {
   StreamLimits stream;
   // Octets that were read and that the store hasn't taken yet; then the stream
-  // isn't read on.
+  // isn't read on, nor as long as all streams together have too many (DeliveryLoad),
+  // unless it has none itself.
   size_t most_waiting_octets = size_t{4} << 20;
   // Deliveries begun and not over; another one is OVERLOADED.
   size_t most_deliveries = 4096;
@@ -59,12 +60,14 @@ class DeliverStream final
     bool running = false;                       // a task works on it
     bool complete = false;                      // its last part was read
     bool dropped = false;                       // aborted, or answered already
+    DeliveryLoad::Slot slot;                    // of a delivery, not of a question
   };
 
   DeliverStream(ServiceContext& context, v1::DeliveryService::AsyncService& methods,
                 DeliveryLimits limits);
 
   void OnCall() override;
+  absl::Status Admit() override;
   void OnItem(v1::DeliverStreamRequest& message, int index) override;
   void OnOver(std::deque<Batch> undelivered) override;
   bool HasRoom() const override;
@@ -94,6 +97,7 @@ class DeliverStream final
   const DeliveryLimits limits_;
   store::Deliveries& deliveries_;
 
+  bool admitted_ = false;  // on the queue's thread
   std::atomic<size_t> waiting_octets_{0};
 
   absl::Mutex entries_mutex_;

@@ -21,6 +21,14 @@ Task<absl::Status> Deliver(ServiceContext* context, v1::DeliverRequest* request,
     SetErrorMetadata(status, "limit_octets", absl::StrCat(kMostUnaryMessageOctets));
     co_return status;
   }
+  absl::StatusOr<DeliveryLoad::Slot> slot = context->delivery_load.Begin();
+  if (!slot.ok()) {
+    context->NoteResult("Deliver", request->envelope().client().request_id(), slot.status());
+    FailAll(slot.status(), request->envelope().recipients_size(), response);
+    co_return absl::OkStatus();
+  }
+  // It is in memory as a whole until it is answered.
+  slot->Hold(request->message().size(), kMostUnaryMessageOctets);
   store::Envelope envelope = FromProto(request->envelope());
   auto delivery = co_await context->store.deliveries().Begin(std::move(envelope));
   absl::Status status = delivery.status();

@@ -44,7 +44,7 @@ std::vector<std::string> ServiceNames() {
 
 Server::Server(store::Store& store, ServerOptions options)
     : options_(std::move(options)),
-      context_(store),
+      context_(store, options_.delivery_load),
       health_(ServiceNames()),
       reflection_(ServiceNames()) {}
 

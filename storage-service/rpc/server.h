@@ -35,6 +35,7 @@ struct ServerOptions {
   std::vector<ListenAddress> listen;
   StreamLimits exchange;
   DeliveryLimits delivery;
+  DeliveryLoad::Limits delivery_load;
 };
 
 class Server {

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "storage-service/rpc/delivery_load.h"
 #include "storage-service/rpc/stream_set.h"
 #include "storage-service/store/store.h"
 
@@ -65,13 +66,15 @@ struct Counters {
 };
 
 struct ServiceContext {
-  explicit ServiceContext(store::Store& store) : store(store) {}
+  explicit ServiceContext(store::Store& store, const DeliveryLoad::Limits& limits = {})
+      : store(store), delivery_load(limits) {}
 
   store::Store& store;
   grpc::ServerCompletionQueue* queue = nullptr;  // set before anything is served
   StreamSet streams;
   WorkTracker work;
   Counters counters;
+  DeliveryLoad delivery_load;
 
   // Counts a failed call or operation and logs it: what is the service's fault for
   // the operator, what is the client's for whoever debugs. Nothing for OK.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/config.h"
+#include "common/errors.h"
 #include "tests/lmtpd/lmtp_test.h"
 
 namespace restante::lmtp {
@@ -58,6 +59,25 @@ TEST_F(StorageTest, SendsALargeMessageInOneChunk) {
               " LAST\r\n" + message);
   EXPECT_THAT(client.Replies(3), Each(StartsWith("250 ")));
   EXPECT_TRUE(storage_.Deliveries(1)[0].message == message);
+}
+
+TEST_F(StorageTest, AStorageServiceWithTooMuchToDoIsToldAsATemporaryFailure) {
+  StartServer();
+  LmtpClient client(port());
+  client.Greet();
+  const absl::Status overloaded = OverloadedError("too much", absl::Seconds(1));
+  // A small message, and a large one that is refused while it is being sent.
+  BeginMessage(client, {"a", "b"});
+  storage_.RefuseEarly(overloaded);
+  client.Send("x\r\n.\r\n");
+  EXPECT_THAT(client.Replies(2), Each(StartsWith("451 4.3.2 ")));
+  BeginMessage(client, {"a"});
+  storage_.RefuseEarly(overloaded);
+  client.Send(Lines(1'000'000) + ".\r\n");
+  EXPECT_THAT(client.Reply(), StartsWith("451 4.3.2 "));
+  BeginMessage(client, {"a"});
+  client.Send("x\r\n.\r\n");
+  EXPECT_THAT(client.Reply(), StartsWith("250 2.0.0 ")) << "the session goes on";
 }
 
 TEST_F(StorageTest, SendsMessagesAroundTheSizeOfOnePartWhole) {
