@@ -32,6 +32,7 @@ struct AccountOptions {
   std::vector<std::string> protocols;
   std::string new_address;
   bool keep_alias = false;
+  bool purge = false;
 };
 
 absl::Status ReadCredential(const Session& session, const AccountOptions& options,
@@ -257,6 +258,7 @@ absl::Status Delete(const Session& session, const AccountOptions& options) {
   }
   v1::DeleteAccountRequest request;
   request.set_address(options.address);
+  request.set_purge(options.purge);
   v1::DeleteAccountResponse response;
   const auto context = session.LongCall();
   const absl::Status status =
@@ -318,9 +320,12 @@ void AddAccountsCommands(CLI::App* app, Action* action) {
   rename->add_option("NEW", options->new_address, "The new address")->required();
   rename->add_flag("--keep-alias", options->keep_alias,
                    "Mail to the old address goes to the account still");
-  AddAccountVerb(accounts, "delete", "Delete an account and all its mail, for good", action,
-                 options, Delete)
-      ->add_flag("-y,--yes", options->yes, "Don't ask whether you are sure");
+  CLI::App* remove = AddAccountVerb(
+      accounts, "delete", "Delete an account and all its mail, for good", action, options, Delete);
+  remove->add_flag("-y,--yes", options->yes, "Don't ask whether you are sure");
+  remove->add_flag("--purge", options->purge,
+                   "Wait until no octet of the mail is left on the disk, which may mean "
+                   "writing the whole store anew");
   AddPasswordOptions(AddAccountVerb(accounts, "passwd", "Set an account's password", action,
                                     options, SetPassword),
                      options);

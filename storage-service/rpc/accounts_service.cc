@@ -63,7 +63,11 @@ Task<absl::Status> SetPassword(ServiceContext* context, v1::SetPasswordRequest* 
 
 Task<absl::Status> Delete(ServiceContext* context, v1::DeleteAccountRequest* request,
                           v1::DeleteAccountResponse* /*response*/) {
-  return context->store.accounts().Delete(std::move(*request->mutable_address()));
+  std::string address = std::move(*request->mutable_address());
+  absl::Status deleted = co_await context->store.accounts().Delete(std::move(address));
+  if (!deleted.ok() || !request->purge()) co_return deleted;
+  absl::Status purged = co_await context->store.Purge();
+  co_return purged;
 }
 
 Task<absl::Status> Rename(ServiceContext* context, v1::RenameAccountRequest* request,

@@ -21,6 +21,7 @@
 #include "storage-service/store/reclaimer.h"
 #include "storage-service/store/retention.h"
 #include "storage-service/store/service_record.h"
+#include "storage-service/store/store_failure.h"
 #include "storage-service/store/ticker.h"
 #include "storage-service/store/tokens.h"
 #include "storage-service/store/uidl_index.h"
@@ -123,6 +124,13 @@ class MailStore : public Store {
   }
 
   Task<absl::StatusOr<uint64_t>> Reclaim() override { return reclaimer_.Run(); }
+  Task<absl::Status> Purge() override {
+    const absl::StatusOr<uint64_t> reclaimed = co_await reclaimer_.Run();
+    if (!reclaimed.ok()) co_return reclaimed.status();
+    absl::Status purged = co_await Await<absl::Status>(
+        [this](Done<absl::Status> done) { engine_->Purge(std::move(done)); });
+    co_return WithReason(purged);
+  }
   Task<absl::StatusOr<uint64_t>> Expire() override { return retention_.Run(); }
 
   Task<absl::StatusOr<engine::BackupInfo>> CreateBackup() override {

@@ -159,6 +159,10 @@ class Store {
   // store does so by itself every reclaim_interval.
   virtual Task<absl::StatusOr<uint64_t>> Reclaim() = 0;
 
+  // A pass of the reclaimer, after which no octet of what it and others have erased before
+  // is on the medium any more. Costs up to as much writing as the store has octets.
+  virtual Task<absl::Status> Purge() = 0;
+
   // Expunges now what a policy expires, instead of in the background: the number of
   // messages.
   virtual Task<absl::StatusOr<uint64_t>> Expire() = 0;

@@ -296,6 +296,7 @@ struct FakeStore final : store::Store {
                                                     Report report) override;
   Task<absl::StatusOr<uint64_t>> Reclaim() override;
   Task<absl::StatusOr<uint64_t>> Expire() override;
+  Task<absl::Status> Purge() override { return Now(absl::OkStatus()); }
   Task<absl::StatusOr<engine::BackupInfo>> CreateBackup() override;
   Task<absl::StatusOr<std::vector<engine::BackupInfo>>> ListBackups() override;
   Task<absl::StatusOr<uint64_t>> PruneBackups(uint32_t keep) override;
