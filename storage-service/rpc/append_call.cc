@@ -75,10 +75,8 @@ Task<AppendCall::Answer> AppendCall::Run() {
 
 Task<absl::Status> AppendCall::Take(v1::AppendPart* part) {
   if (part->has_message()) {
-    const bool utf8 = part->message().utf8();
-    const uint64_t declared = part->message().declared_octets();
-    store::MessageProperties properties = FromProto(std::move(*part->mutable_message()));
-    absl::Status begun = co_await appending_->Begin(std::move(properties), utf8, declared);
+    store::NewMessage message = FromProto(std::move(*part->mutable_message()));
+    absl::Status begun = co_await appending_->Begin(std::move(message));
     if (!begun.ok()) co_return begun;
   }
   if (!part->data().empty()) {

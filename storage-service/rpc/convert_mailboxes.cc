@@ -133,16 +133,23 @@ void ToProto(store::AppendAnswer answer, v1::AppendMessagesResponse* out) {
     added->set_uid(message.uid);
     added->set_guid(message.guid.ToHex());
     added->set_uidl(std::move(message.uidl));
+    added->set_earlier(message.earlier);
+    added->set_uidl_replaced(message.uidl_replaced);
   }
 }
 
-store::MessageProperties FromProto(v1::AppendedProperties properties) {
-  store::MessageProperties out;
-  out.flags = FromProto(std::move(*properties.mutable_flags()));
+store::NewMessage FromProto(v1::AppendedProperties properties) {
+  store::NewMessage out;
+  out.properties.flags = FromProto(std::move(*properties.mutable_flags()));
   if (properties.has_internal_date()) {
-    out.internal_date = absl::FromUnixSeconds(properties.internal_date().seconds()) +
-                        absl::Nanoseconds(properties.internal_date().nanos());
+    out.properties.internal_date = absl::FromUnixSeconds(properties.internal_date().seconds()) +
+                                   absl::Nanoseconds(properties.internal_date().nanos());
   }
+  out.properties.uidl = std::move(*properties.mutable_uidl());
+  out.utf8 = properties.utf8();
+  out.declared_octets = properties.declared_octets();
+  out.id = std::move(*properties.mutable_append_id());
+  out.uid = properties.uid();
   return out;
 }
 

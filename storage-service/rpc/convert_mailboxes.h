@@ -29,7 +29,7 @@ void ToProto(store::FlagsAnswer answer, v1::StoreFlagsResponse* out);
 void ToProto(const store::CopyAnswer& answer, v1::CopyMessagesResponse* out);
 void ToProto(const store::CopyAnswer& answer, v1::MoveMessagesResponse* out);
 void ToProto(store::AppendAnswer answer, v1::AppendMessagesResponse* out);
-store::MessageProperties FromProto(v1::AppendedProperties properties);
+store::NewMessage FromProto(v1::AppendedProperties properties);
 store::WatchRequest FromProto(const v1::WatchMailboxesRequest& request);
 void ToProto(const store::WatchNews& news, v1::WatchMailboxesResponse* out);
 void ToProto(const store::ExpungeAnswer& answer, v1::ExpungeMessagesResponse* out);

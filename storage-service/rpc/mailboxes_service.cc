@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "storage-service/rpc/append_call.h"
 #include "storage-service/rpc/convert.h"
 #include "storage-service/rpc/convert_mailboxes.h"
@@ -14,6 +15,8 @@
 
 namespace restante::rpc {
 namespace {
+
+constexpr int kMostAppendIds = 10'000;
 
 Task<absl::Status> ListMailboxesOf(ServiceContext* context, v1::ListMailboxesRequest* request,
                                    v1::ListMailboxesResponse* response) {
@@ -186,6 +189,34 @@ Task<absl::Status> ClaimRecent(ServiceContext* context, v1::ClaimRecentRequest* 
   co_return absl::OkStatus();
 }
 
+Task<absl::Status> FindAppended(ServiceContext* context, v1::FindAppendedRequest* request,
+                                v1::FindAppendedResponse* response) {
+  const int count = request->append_ids_size();
+  if (count == 0 || count > kMostAppendIds) {
+    co_return InvalidRequest(
+        absl::StrCat("append_ids: there are ", count, "; 1 to ", kMostAppendIds, " are taken"));
+  }
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  std::vector<std::string> ids = FromProto(std::move(*request->mutable_append_ids()));
+  auto uids = co_await context->store.mailboxes().FindAppended(
+      std::move(address), std::move(mailbox), std::move(ids));
+  if (!uids.ok()) co_return uids.status();
+  response->mutable_uids()->Add(uids->begin(), uids->end());
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> AdoptUids(ServiceContext* context, v1::AdoptUidsRequest* request,
+                             v1::AdoptUidsResponse* response) {
+  std::string address = std::move(*request->mutable_address());
+  std::string mailbox = std::move(*request->mutable_mailbox());
+  auto status = co_await context->store.mailboxes().AdoptUids(
+      std::move(address), std::move(mailbox), request->uidvalidity(), request->uid_next());
+  if (!status.ok()) co_return status.status();
+  ToProto(*status, response->mutable_status());
+  co_return absl::OkStatus();
+}
+
 }  // namespace
 
 void MailboxesService::Serve(ServiceContext& context) {
@@ -208,6 +239,8 @@ void MailboxesService::Serve(ServiceContext& context) {
   ServeUnary(context, methods_, &Methods::RequestDeleteMailbox, "DeleteMailbox", DeleteMailbox);
   ServeUnary(context, methods_, &Methods::RequestSetSpecialUse, "SetSpecialUse", SetSpecialUse);
   ServeUnary(context, methods_, &Methods::RequestSetSubscribed, "SetSubscribed", SetSubscribed);
+  ServeUnary(context, methods_, &Methods::RequestFindAppended, "FindAppended", FindAppended);
+  ServeUnary(context, methods_, &Methods::RequestAdoptUids, "AdoptUids", AdoptUids);
   AppendCall::Serve(context, methods_);
   WatchCall::Serve(context, methods_);
   ServeStream(context, methods_, &Methods::RequestFetchMessages, "FetchMessages", Fetch);

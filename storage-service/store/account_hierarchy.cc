@@ -1,13 +1,16 @@
 // Mailboxes of an account as IMAP services make, rename, delete and watch them; the
 // names are the directory's.
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/account_mailboxes.h"
 #include "storage-service/store/account_watch.h"
 #include "storage-service/store/copy.h"
 #include "storage-service/store/mailbox_names.h"
 #include "storage-service/store/mailbox_rows.h"
+#include "storage-service/store/store_failure.h"
 
 namespace restante::store {
 
@@ -71,6 +74,43 @@ Task<absl::Status> AccountMailboxes::Delete(std::string address, std::string mai
       co_await directory_->DeleteMailbox(*std::move(account), *std::move(named));
   deleted_(id);
   co_return deleted;
+}
+
+Task<absl::StatusOr<MailboxStatus>> AccountMailboxes::AdoptUids(std::string address,
+                                                                std::string mailbox,
+                                                                uint32_t uidvalidity,
+                                                                uint32_t uid_next) {
+  absl::StatusOr<Directory::Entry> account = co_await directory_->Find(std::move(address));
+  if (!account.ok()) co_return account.status();
+  absl::StatusOr<Directory::NamedMailbox> named =
+      co_await directory_->FindMailbox(*account, std::move(mailbox));
+  if (!named.ok()) co_return named.status();
+  absl::StatusOr<std::shared_ptr<Mailbox>> found = co_await mailboxes_->Find(named->id);
+  if (!found.ok()) co_return found.status();
+  Mailbox::Plan plan = [uidvalidity, uid_next](Head& head, Change&) -> absl::Status {
+    if (uidvalidity != 0 && uidvalidity != head.uidvalidity) {
+      if (head.uid_next != 1) {
+        return MakeError(
+            v1::ERROR_REASON_INVALID_REQUEST,
+            absl::StrCat("uidvalidity: the mailbox has given out UIDs under ", head.uidvalidity,
+                         "; only one that never had a message takes another"));
+      }
+      head.uidvalidity = uidvalidity;
+    }
+    head.uid_next = std::max(head.uid_next, uid_next);
+    return absl::OkStatus();
+  };
+  CommitResult result = co_await (*found)->Commit(std::move(plan));
+  if (!result.status.ok()) co_return WithReason(result.status);
+  // The mailbox's own record has the last word; the account's says the same for lists.
+  const uint32_t now = (*found)->durable().uidvalidity;
+  if (named->uidvalidity != now) {
+    named->uidvalidity = now;
+    absl::Status set = co_await directory_->SetUidvalidity(*account, *named);
+    if (!set.ok()) co_return WithReason(set);
+  }
+  absl::StatusOr<MailboxStatus> status = co_await StatusFor(*std::move(named));
+  co_return status;
 }
 
 Task<absl::Status> AccountMailboxes::SetSpecialUse(std::string address, std::string mailbox,

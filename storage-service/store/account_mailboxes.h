@@ -74,8 +74,13 @@ class AccountMailboxes : public Mailboxes {
                                         uint32_t limit) override;
   Task<absl::StatusOr<std::unique_ptr<Appending>>> Append(std::string address,
                                                           std::string mailbox) override;
+  Task<absl::StatusOr<std::vector<uint32_t>>> FindAppended(
+      std::string address, std::string mailbox, std::vector<std::string> ids) override;
 
   // account_hierarchy.cc.
+  Task<absl::StatusOr<MailboxStatus>> AdoptUids(std::string address, std::string mailbox,
+                                                uint32_t uidvalidity,
+                                                uint32_t uid_next) override;
   Task<absl::StatusOr<MailboxStatus>> Create(std::string address, std::string mailbox,
                                              std::vector<std::string> special_use) override;
   Task<absl::Status> Rename(std::string address, std::string mailbox,

@@ -135,4 +135,20 @@ Task<absl::StatusOr<std::unique_ptr<Appending>>> AccountMailboxes::Append(std::s
   co_return appending;
 }
 
+Task<absl::StatusOr<std::vector<uint32_t>>> AccountMailboxes::FindAppended(
+    std::string address, std::string mailbox, std::vector<std::string> ids) {
+  absl::StatusOr<std::shared_ptr<Mailbox>> found = co_await store::FindMailbox(
+      directory_, mailboxes_, std::move(address), std::move(mailbox));
+  if (!found.ok()) co_return found.status();
+  const absl::Time now = clock_->Now();
+  std::vector<uint32_t> uids;
+  for (const std::string& id : ids) {
+    absl::StatusOr<std::optional<DeliveryRecord>> record =
+        co_await delivery_.ids->Find((*found)->id(), DeliveryKeyOf(id, 0), now);
+    if (!record.ok()) co_return record.status();
+    uids.push_back(record->has_value() ? (*record)->uid : 0);
+  }
+  co_return uids;
+}
+
 }  // namespace restante::store

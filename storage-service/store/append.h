@@ -3,8 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "storage-service/async/task.h"
 #include "storage-service/store/delivery.h"
@@ -22,8 +25,7 @@ class AppendedMessages : public Appending {
   // Not while a call is under way.
   ~AppendedMessages() override;
 
-  Task<absl::Status> Begin(MessageProperties properties, bool utf8,
-                           uint64_t declared_octets) override;
+  Task<absl::Status> Begin(NewMessage message) override;
   Task<absl::Status> Add(std::string data) override;
   Task<absl::Status> End() override;
   Task<absl::StatusOr<AppendAnswer>> Finish() override;
@@ -31,11 +33,19 @@ class AppendedMessages : public Appending {
  private:
   struct Message {
     std::unique_ptr<IncomingBody> body;
-    StoredRow row;  // flags and date; the rest when it is whole
+    StoredRow row;       // flags and date; the rest when it is whole
+    uint32_t uid = 0;    // wanted; 0: the next
+    std::string id_key;  // empty: no id
+    std::string uidl;    // wanted; empty: the one derived from the guid
+    bool uidl_replaced = false;
+    std::optional<DeliveryRecord> earlier;
   };
 
   // Whether one of so many octets fits, as the last of so many messages.
   absl::Status CheckFits(uint64_t octets, uint64_t messages) const;
+  Task<absl::Status> FindEarlier();
+  Task<absl::Status> ChooseUidls();
+  Task<CommitResult> Write(AppendAnswer* answer);
   absl::Status Fill(Head& head, Change& change, AppendAnswer& answer);
   void Settle(const CommitResult& result);
 
@@ -46,6 +56,8 @@ class AppendedMessages : public Appending {
   bool under_way_ = false;  // the last of them isn't whole
   size_t buffered_ = 0;     // octets of whole messages that are in memory
   uint64_t octets_ = 0;     // of whole messages
+  absl::flat_hash_set<std::string> id_keys_;
+  std::vector<KeyedAsyncMutex::Guard> turns_;  // of ids and UIDLs
   bool settled_ = false;
 };
 

@@ -129,6 +129,8 @@ class Directory : public Accounts, public Aliases {
   Task<absl::Status> DeleteMailbox(Entry account, NamedMailbox mailbox);
   // Each use is that of one mailbox at most.
   Task<absl::Status> SetSpecialUse(Entry account, std::string name, uint32_t special_use);
+  // The account's record of the UIDVALIDITY that a mailbox has.
+  Task<absl::Status> SetUidvalidity(Entry account, NamedMailbox mailbox);
   Task<absl::StatusOr<std::vector<std::string>>> SubscriptionsOf(AccountId account);
   Task<absl::Status> SetSubscribed(Entry account, std::string name, bool subscribed);
   // Whether an account has this mailbox, under whatever name.

@@ -211,6 +211,14 @@ Task<absl::Status> Directory::SetSpecialUse(Entry account, std::string name,
   co_return set;
 }
 
+Task<absl::Status> Directory::SetUidvalidity(Entry account, NamedMailbox mailbox) {
+  AccountRecords::NamedMailbox record{mailbox.name, mailbox.id, mailbox.uidvalidity,
+                                      mailbox.special_use};
+  absl::Status set = co_await records_->SetUidvalidity(account->id, std::move(record));
+  cache_->Forget(account->id);
+  co_return set;
+}
+
 Task<absl::StatusOr<std::vector<std::string>>> Directory::SubscriptionsOf(AccountId account) {
   return records_->Subscriptions(account);
 }

@@ -83,6 +83,17 @@ struct AppendedMessage {
   uint32_t uid = 0;
   Guid guid;
   std::string uidl;
+  bool earlier = false;  // under the same id; nothing was stored
+  bool uidl_replaced = false;
+};
+
+// A message that is to be appended.
+struct NewMessage {
+  MessageProperties properties;
+  bool utf8 = false;             // it may have UTF-8 in its header
+  uint64_t declared_octets = 0;  // 0: unknown
+  std::string id;                // makes a repetition harmless; empty: none
+  uint32_t uid = 0;              // that it has to get; 0: the next
 };
 
 struct AppendAnswer {
@@ -98,8 +109,10 @@ class Appending {
   virtual ~Appending() = default;
 
   // Another message begins. INVALID_REQUEST, TOO_LARGE, OVER_QUOTA: it can't be taken.
-  virtual Task<absl::Status> Begin(MessageProperties properties, bool utf8,
-                                   uint64_t declared_octets) = 0;
+  virtual Task<absl::Status> Begin(NewMessage message) = 0;
+  Task<absl::Status> Begin(MessageProperties properties, bool utf8, uint64_t declared_octets) {
+    return Begin(NewMessage{std::move(properties), utf8, declared_octets, "", 0});
+  }
   // Its next octets. Completes when the store is ready for more.
   virtual Task<absl::Status> Add(std::string data) = 0;
   // It is whole.
@@ -191,6 +204,16 @@ class Mailboxes {
                                                 uint32_t limit) = 0;
   virtual Task<absl::StatusOr<std::unique_ptr<Appending>>> Append(std::string address,
                                                                   std::string mailbox) = 0;
+  // UIDs of the messages that were appended or delivered under these ids; 0: there is
+  // none, or it was too long ago.
+  virtual Task<absl::StatusOr<std::vector<uint32_t>>> FindAppended(
+      std::string address, std::string mailbox, std::vector<std::string> ids) = 0;
+  // Takes over another server's UIDVALIDITY (0: doesn't), as long as the mailbox has
+  // given out no UID, and raises the next UID.
+  virtual Task<absl::StatusOr<MailboxStatus>> AdoptUids(std::string address,
+                                                        std::string mailbox,
+                                                        uint32_t uidvalidity,
+                                                        uint32_t uid_next) = 0;
 
   // See directory.h. Renaming INBOX moves its messages into a new mailbox.
   virtual Task<absl::StatusOr<MailboxStatus>> Create(std::string address, std::string mailbox,

@@ -481,6 +481,22 @@ class Contract(unittest.TestCase):
                                        timeout=DEADLINE))
         self.assertEqual(items[-1].summary.errors, 0, items)
 
+    def test_an_import_keeps_uids_and_uidls_and_can_be_repeated(self):
+        self.create("ann")
+        self.ask("CreateMailbox", mailbox="Old")
+        status = self.ask("AdoptUids", mailbox="Old", uidvalidity=77, uid_next=5).status
+        self.assertEqual((status.uidvalidity, status.uid_next), (77, 5))
+        first = self.append("Old", MESSAGE, uid=9, uidl="old-9", append_id=b"\xff 9")
+        again = self.append("Old", MESSAGE, uid=9, uidl="old-9", append_id=b"\xff 9")
+        self.assertEqual([(m.uid, m.uidl, m.earlier) for m in (*first.messages, *again.messages)],
+                         [(9, "old-9", False), (9, "old-9", True)])
+        found = self.ask("FindAppended", mailbox="Old", append_ids=[b"none", b"\xff 9"])
+        self.assertEqual(list(found.uids), [0, 9])
+        self.assertTrue(
+            self.append("Old", MESSAGE, uidl="old-9").messages[0].uidl_replaced)
+        self.refused("INVALID_REQUEST", "AdoptUids", mailbox="Old", uidvalidity=78)
+        self.refused("INVALID_REQUEST", "FindAppended", mailbox="Old")
+
     def test_an_imap_service_is_told_of_changes_as_they_happen(self):
         self.create("ann")
         self.deliver(["ann"])

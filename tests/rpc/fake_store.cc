@@ -322,6 +322,18 @@ Task<absl::StatusOr<std::unique_ptr<store::Appending>>> FakeMailboxes::Append(
   return Now<absl::StatusOr<std::unique_ptr<store::Appending>>>(Unexpected("Append"));
 }
 
+Task<absl::StatusOr<std::vector<uint32_t>>> FakeMailboxes::FindAppended(
+    std::string /*address*/, std::string /*mailbox*/, std::vector<std::string> /*ids*/) {
+  return Now<absl::StatusOr<std::vector<uint32_t>>>(Unexpected("FindAppended"));
+}
+
+Task<absl::StatusOr<store::MailboxStatus>> FakeMailboxes::AdoptUids(std::string /*address*/,
+                                                                    std::string /*mailbox*/,
+                                                                    uint32_t /*uidvalidity*/,
+                                                                    uint32_t /*uid_next*/) {
+  return Now<absl::StatusOr<store::MailboxStatus>>(Unexpected("AdoptUids"));
+}
+
 Task<absl::StatusOr<store::MailboxStatus>> FakeMailboxes::Create(
     std::string /*address*/, std::string /*mailbox*/,
     std::vector<std::string> /*special_use*/) {

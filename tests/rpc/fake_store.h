@@ -261,6 +261,11 @@ struct FakeMailboxes final : store::Mailboxes {
                                                std::string target, uint32_t limit) override;
   Task<absl::StatusOr<std::unique_ptr<store::Appending>>> Append(std::string address,
                                                                  std::string mailbox) override;
+  Task<absl::StatusOr<std::vector<uint32_t>>> FindAppended(
+      std::string address, std::string mailbox, std::vector<std::string> ids) override;
+  Task<absl::StatusOr<store::MailboxStatus>> AdoptUids(std::string address, std::string mailbox,
+                                                       uint32_t uidvalidity,
+                                                       uint32_t uid_next) override;
   Task<absl::StatusOr<store::MailboxStatus>> Create(
       std::string address, std::string mailbox, std::vector<std::string> special_use) override;
   Task<absl::Status> Rename(std::string address, std::string mailbox,
