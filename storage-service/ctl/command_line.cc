@@ -10,17 +10,18 @@
 #include "common/config_values.h"
 #include "common/program.h"
 #include "storage-service/ctl/accounts_commands.h"
-#include "storage-service/ctl/backup_commands.h"
 #include "storage-service/ctl/aliases_commands.h"
+#include "storage-service/ctl/backup_commands.h"
 #include "storage-service/ctl/deliver_command.h"
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/mail_commands.h"
-#include "storage-service/ctl/mail_import_command.h"
 #include "storage-service/ctl/policy_commands.h"
 #include "storage-service/ctl/quota_commands.h"
 #include "storage-service/ctl/recover_command.h"
 #include "storage-service/ctl/service_commands.h"
+#include "storage-service/ctl/transfer/mail_export_command.h"
+#include "storage-service/ctl/transfer/mail_import_command.h"
 #include "storage-service/ctl/verify_command.h"
 
 namespace restante::ctl {
@@ -74,11 +75,11 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
                  "The storage service (default: $RESTANTE_SERVER, or 127.0.0.1:9143)")
       ->type_name("HOST:PORT|unix:PATH");
   app.add_flag("--json", options.json, "Output for programs");
-  app.add_option(
-         "--timeout", timeout,
-         "How long a call may take, such as 10s; 0: as long as it takes (default: 30s; "
-         "deliver, import, delete, verify, backup, restore and messages show: as long as it "
-         "takes)")
+  app.add_option("--timeout", timeout,
+                 "How long a call may take, such as 10s; 0: as long as it takes (default: 30s; "
+                 "deliver, import, export, delete, verify, backup, restore and messages show: "
+                 "as long as it "
+                 "takes)")
       ->type_name("DURATION");
   AddAccountsCommands(&app, &action);
   AddAliasesCommands(&app, &action);
@@ -86,6 +87,7 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
   AddMailCommands(&app, &action);
   AddDeliverCommand(&app, &action);
   AddMailImportCommand(&app, &action);
+  AddMailExportCommand(&app, &action);
   AddPolicyCommands(&app, &action);
   AddServiceCommands(&app, &action);
   AddVerifyCommand(&app, &action);

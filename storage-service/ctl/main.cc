@@ -1,4 +1,6 @@
 // restantectl: what an operator does by hand or from a script.
+#include <unistd.h>
+
 #include <cstdlib>
 #include <iostream>
 
@@ -6,5 +8,5 @@
 
 int main(int argc, char** argv) {
   return restante::ctl::RunCommandLine({argv + 1, argv + argc}, std::getenv("RESTANTE_SERVER"),
-                                       {0, std::cout, std::cerr});
+                                       {0, std::cout, std::cerr, isatty(2) == 1});
 }

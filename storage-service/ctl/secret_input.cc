@@ -114,8 +114,8 @@ absl::StatusOr<std::string> ReadSecret(const SecretSource& source, std::ostream&
     return UsageError(absl::StrCat("standard input is no terminal to ask for the ", source.noun,
                                    ": give it there with --password-stdin"));
   } else {
-    absl::StatusOr<std::string> answer =
-        Ask(source.fd, absl::StrCat("New ", source.noun, ": "), prompts);
+    absl::StatusOr<std::string> answer = Ask(
+        source.fd, absl::StrCat(source.is_new ? "New " : "The ", source.noun, ": "), prompts);
     if (!answer.ok()) return answer.status();
     secret = *std::move(answer);
     if (source.ask_twice && !secret.empty()) {

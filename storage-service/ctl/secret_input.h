@@ -16,6 +16,7 @@ struct SecretSource {
   bool take_as_is = false;  // --password-stdin: the first line, no questions
   std::string noun = "password";
   bool ask_twice = true;
+  bool is_new = true;  // how it is asked for
 };
 
 // The secret without its line break. Asks on `prompts`, without echo, if `fd` is a

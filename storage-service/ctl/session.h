@@ -31,6 +31,7 @@ struct Streams {
   int in = 0;
   std::ostream& out;
   std::ostream& err;
+  bool err_is_terminal = false;
 };
 
 class Session {
@@ -47,6 +48,7 @@ class Session {
   int in() const { return streams_.in; }
   std::ostream& out() const { return streams_.out; }
   std::ostream& err() const { return streams_.err; }
+  bool err_is_terminal() const { return streams_.err_is_terminal; }
 
   void PrintJson(const Json& json) const { out() << Dump(json); }
   // One line of standard error, after the program's name.

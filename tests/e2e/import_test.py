@@ -191,7 +191,7 @@ class ImportTest(harness.StackTest):
         before = self.rows()
         self.assertEqual(before[1]["uidl"], "UID4-17")
         out, err = self.run_import("courier")[1:]
-        self.assertEqual(out, "Imported 4 of 4 messages.\n")
+        self.assertEqual(out, "Imported 0 of 4 messages, 4 were here already.\n")
         self.assertEqual(err, "")
         self.assertEqual(self.rows(), before)
 

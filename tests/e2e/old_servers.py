@@ -1,12 +1,14 @@
-"""POP3 servers that mail comes from, Courier and Cyrus, by their own programs in a
-directory. They are unpacked and not installed (.dev/packages), since Debian's POP3 servers
-exclude each other.
+"""Servers that mail comes from, by their own programs in a directory: Dovecot, Courier and
+Cyrus. The latter two are unpacked and not installed (.dev/packages), since Debian's POP3
+servers exclude each other.
 """
 
+import imaplib
 import os
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 
 import harness
@@ -136,3 +138,127 @@ class Cyrus:
     def stop(self):
         self._master.terminate()
         self._master.wait(30 * harness.PATIENCE)
+
+
+DOVECOT_CONFIGURATION = """
+base_dir = {dir}/base
+state_dir = {dir}/state
+log_path = {dir}/dovecot.log
+protocols = imap pop3
+listen = 127.0.0.1
+default_internal_user = {internal}
+default_internal_group = {group}
+default_login_user = {login}
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{key}
+disable_plaintext_auth = no
+auth_mechanisms = plain
+auth_failure_delay = 0
+mail_location = maildir:{dir}/mail/%u
+mail_uid = {uid}
+mail_gid = {gid}
+first_valid_uid = 0
+first_valid_gid = 0
+pop3_uidl_format = %08Xu%08Xv
+pop3_no_flag_updates = yes
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={dir}/home/%u
+}}
+namespace inbox {{
+  inbox = yes
+  mailbox Sent {{
+    special_use = \\Sent
+  }}
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+  }}
+  chroot =
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = {pop3s}
+  }}
+  chroot =
+}}
+default_vsz_limit = 1 G
+"""
+
+
+class DovecotServer:
+    """Dovecot with IMAP and POP3, from its start to stop(). Whoever logs in with PASSWORD is
+    a user, with a Maildir in directory/mail."""
+
+    PASSWORD = "tulip"
+    NEEDED = "/usr/lib/dovecot/imap", "/usr/lib/dovecot/pop3"
+
+    def __init__(self, directory, certificate, key):
+        self.dir = directory
+        self.certificate = certificate
+        me = pwd.getpwuid(os.geteuid())
+        self.owner = pwd.getpwnam("mail") if os.geteuid() == 0 else me
+        group = subprocess.check_output(["id", "-gn"], text=True).strip()
+        names = (("dovecot", "dovecot", "dovenull") if os.geteuid() == 0
+                 else (me.pw_name, group, me.pw_name))
+        self.ports = {name: harness.free_port() for name in ("imap", "imaps", "pop3", "pop3s")}
+        for name in ("mail", "home"):
+            path = os.path.join(directory, name)
+            os.makedirs(path, exist_ok=True)
+            self.give(path)
+        config = os.path.join(directory, "dovecot.conf")
+        with open(config, "w") as file:
+            file.write(DOVECOT_CONFIGURATION.format(
+                dir=directory, internal=names[0], group=names[1], login=names[2],
+                uid=self.owner.pw_uid, gid=self.owner.pw_gid, certificate=certificate, key=key,
+                password=self.PASSWORD, **self.ports))
+        self._process = subprocess.Popen(
+            ["/usr/sbin/dovecot", "-F", "-c", config], stdin=subprocess.DEVNULL,
+            preexec_fn=harness.die_with_parent)
+        for name in ("imap", "pop3"):
+            harness.eventually(lambda: self._answers(self.ports[name]), 20 * harness.PATIENCE,
+                               "Dovecot's " + name)
+
+    def _answers(self, port):
+        assert self._process.poll() is None, "Dovecot has ended"
+        try:
+            with socket.create_connection(("127.0.0.1", port), 5) as connection:
+                return connection.recv(100)
+        except ConnectionRefusedError:
+            return None
+
+    def give(self, path):
+        """Makes all below a path Dovecot's."""
+        for folder, _, files in os.walk(path):
+            for one in [folder] + [os.path.join(folder, name) for name in files]:
+                os.chown(one, self.owner.pw_uid, self.owner.pw_gid)
+
+    def maildir(self, user):
+        return os.path.join(self.dir, "mail", user)
+
+    def place(self, name):
+        return "localhost:%d" % self.ports[name]
+
+    def imap(self, user):
+        imap = imaplib.IMAP4("127.0.0.1", self.ports["imap"])
+        imap.login(user, self.PASSWORD)
+        return imap
+
+    def pop3(self, user):
+        return Pop3(("127.0.0.1", self.ports["pop3"])).log_in(user, self.PASSWORD)
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(30 * harness.PATIENCE)

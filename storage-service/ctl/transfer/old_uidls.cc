@@ -1,4 +1,4 @@
-#include "storage-service/ctl/old_uidls.h"
+#include "storage-service/ctl/transfer/old_uidls.h"
 
 #include <algorithm>
 #include <utility>
@@ -21,7 +21,8 @@ absl::Status BadLine(size_t number, absl::string_view what) {
 }
 
 // "3 V1700000000 N12 G…", or "1 1700000000 12".
-absl::StatusOr<uint32_t> UidvalidityOf(absl::string_view header, int* version) {
+absl::StatusOr<uint32_t> UidvalidityOf(absl::string_view header, int* version,
+                                       uint32_t* uid_next) {
   const std::vector<absl::string_view> words = absl::StrSplit(header, ' ');
   uint32_t uidvalidity = 0;
   if (!absl::SimpleAtoi(words[0], version) || (*version != 1 && *version != 3)) {
@@ -29,6 +30,8 @@ absl::StatusOr<uint32_t> UidvalidityOf(absl::string_view header, int* version) {
   }
   for (size_t i = 1; i < words.size(); ++i) {
     absl::string_view word = words[i];
+    const bool next = *version == 1 ? i == 2 : absl::StartsWith(word, "N");
+    if (next) static_cast<void>(absl::SimpleAtoi(absl::StripPrefix(word, "N"), uid_next));
     const bool wanted = *version == 1 ? i == 1 : absl::ConsumePrefix(&word, "V");
     if (wanted && !absl::SimpleAtoi(word, &uidvalidity)) break;
   }
@@ -55,12 +58,13 @@ std::string CourierName(absl::string_view name) {
 absl::StatusOr<DovecotUidList> ParseDovecotUidList(absl::string_view text) {
   DovecotUidList list;
   int version = 0;
+  text = text.substr(0, text.rfind('\n') + 1);
   size_t number = 0;
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
     ++number;
     line = absl::StripSuffix(line, "\r");
     if (number == 1) {
-      absl::StatusOr<uint32_t> uidvalidity = UidvalidityOf(line, &version);
+      absl::StatusOr<uint32_t> uidvalidity = UidvalidityOf(line, &version, &list.uid_next);
       if (!uidvalidity.ok()) return uidvalidity.status();
       list.uidvalidity = *uidvalidity;
       continue;
@@ -118,6 +122,31 @@ absl::StatusOr<absl::flat_hash_map<std::string, CourierEntry>> ParseCourierList(
                  : uidvalidity == 0 ? absl::StrCat("UID", entry.uid)
                                     : absl::StrCat("UID", entry.uid, "-", uidvalidity);
     list[std::string(name)] = std::move(entry);
+  }
+  return list;
+}
+
+absl::StatusOr<CourierUidDb> ParseCourierUidDb(absl::string_view text) {
+  CourierUidDb list;
+  text = text.substr(0, text.rfind('\n') + 1);
+  size_t number = 0;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (++number == 1) {
+      const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
+      if (words.size() < 3 || words[0] != "1" ||
+          !absl::SimpleAtoi(words[1], &list.uidvalidity) ||
+          !absl::SimpleAtoi(words[2], &list.uid_next)) {
+        return BadLine(1, "it isn't the header of a list of version 1");
+      }
+      continue;
+    }
+    const size_t space = line.find(' ');
+    uint32_t uid = 0;
+    if (space == absl::string_view::npos || !absl::SimpleAtoi(line.substr(0, space), &uid)) {
+      continue;
+    }
+    list.uids[std::string(BaseName(line.substr(space + 1)))] = uid;
+    list.uid_next = std::max(list.uid_next, uid + 1);
   }
   return list;
 }
@@ -180,6 +209,12 @@ absl::StatusOr<UidlFormat> UidlFormat::Parse(const std::string& format) {
 bool UidlFormat::NeedsUidvalidity() const {
   return std::any_of(pieces_.begin(), pieces_.end(),
                      [](const Piece& piece) { return piece.variable == 'v'; });
+}
+
+bool UidlFormat::NeedsFile() const {
+  return std::any_of(pieces_.begin(), pieces_.end(), [](const Piece& piece) {
+    return piece.variable == 'f' || piece.variable == 'g';
+  });
 }
 
 std::string UidlFormat::Expand(uint32_t uid, uint32_t uidvalidity, const std::string& file,

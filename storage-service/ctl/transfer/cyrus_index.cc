@@ -1,4 +1,4 @@
-#include "storage-service/ctl/cyrus_index.h"
+#include "storage-service/ctl/transfer/cyrus_index.h"
 
 #include <cstddef>
 

@@ -1,6 +1,6 @@
 // What other servers' lists say of UIDLs. The formats' examples were checked against
 // Dovecot 2.3 and Courier's source; tests/e2e/import_test.py asks Dovecot itself.
-#include "storage-service/ctl/old_uidls.h"
+#include "storage-service/ctl/transfer/old_uidls.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -19,10 +19,11 @@ struct DovecotUidList {
     std::string guid;  // its own (G); empty: the file's name
   };
   uint32_t uidvalidity = 0;
+  uint32_t uid_next = 0;  // 0: the list doesn't say
   // By the file's name up to the first colon.
   absl::flat_hash_map<std::string, Entry> entries;
 };
-// Errors name the line.
+// Errors name the line. A last line that isn't ended yet is being written, and passed over.
 absl::StatusOr<DovecotUidList> ParseDovecotUidList(absl::string_view text);
 
 // `courierpop3dsizelist`, versions 1 to 3: UIDLs by the file's name up to the first
@@ -34,6 +35,14 @@ struct CourierEntry {
 absl::StatusOr<absl::flat_hash_map<std::string, CourierEntry>> ParseCourierList(
     absl::string_view text);
 
+// `courierimapuiddb`, version 1: UIDs by the file's name up to the first colon.
+struct CourierUidDb {
+  uint32_t uidvalidity = 0;
+  uint32_t uid_next = 0;
+  absl::flat_hash_map<std::string, uint32_t> uids;
+};
+absl::StatusOr<CourierUidDb> ParseCourierUidDb(absl::string_view text);
+
 // pop3_uidl_format of Dovecot: %u UID, %v UIDVALIDITY, %f the file's name, %g the GUID,
 // and their long forms; each may have 0, a width, and modifiers X (hexadecimal), L, U
 // (lower and upper case), as in "%08Xu%08Xv".
@@ -44,6 +53,7 @@ class UidlFormat {
   static absl::StatusOr<UidlFormat> Parse(const std::string& format);
 
   bool NeedsUidvalidity() const;
+  bool NeedsFile() const;  // its name, or the GUID
   std::string Expand(uint32_t uid, uint32_t uidvalidity, const std::string& file,
                      const std::string& guid) const;
 
