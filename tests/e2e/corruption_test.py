@@ -21,8 +21,9 @@ def letter(marks, lines):
     return text
 
 
-SMALL = letter([b"anemone"], 5)
-BROKEN_SMALL = letter([b"begonia"], 5)
+# Large enough to stand in blob files, where nothing is compressed.
+SMALL = letter([b"anemone"], 12)
+BROKEN_SMALL = letter([b"begonia"], 12)
 BROKEN_LARGE = letter([b"crocus", b"dahlia", b"erica"], 1500)
 
 
