@@ -4,7 +4,7 @@
 // program's own (see ProgramSpec in common/program.h).
 //
 // Values: google.protobuf.Duration fields take "250ms", "10s", "5m", "1h30m", "7d";
-// integer fields named *_octets also take "64KiB", "100MB" (KiB is 1024, kB is 1000);
+// integer fields named octets or *_octets also take "64KiB", "100MB" (KiB is 1024, kB is 1000);
 // enums are written in lower case without their common prefix ("info" for
 // LOG_LEVEL_INFO); repeated fields are lists, and a list replaces the default one.
 //

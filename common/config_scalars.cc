@@ -21,7 +21,9 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-bool IsSize(const FieldDescriptor& field) { return absl::EndsWith(field.name(), "_octets"); }
+bool IsSize(const FieldDescriptor& field) {
+  return field.name() == "octets" || absl::EndsWith(field.name(), "_octets");
+}
 
 absl::Status Unexpected(const std::string& text, const FieldDescriptor& field) {
   return absl::InvalidArgumentError(

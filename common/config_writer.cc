@@ -33,7 +33,7 @@ void EmitSubmessage(const Message& message, YAML::Emitter* out) {
 
 template <typename Integer>
 void EmitInteger(const FieldDescriptor& field, Integer value, YAML::Emitter* out) {
-  if (absl::EndsWith(field.name(), "_octets") && value >= 0) {
+  if ((field.name() == "octets" || absl::EndsWith(field.name(), "_octets")) && value >= 0) {
     *out << FormatConfigOctets(static_cast<uint64_t>(value));
   } else {
     *out << value;

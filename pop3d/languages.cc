@@ -95,6 +95,8 @@ constexpr Entry kTexts[] = {
      "Errore temporaneo, riprovare in seguito."},
     {Text::kAuthenticationFailed, "Authentication failed.", "Autenticazione fallita."},
     {Text::kAccountDisabled, "This account is disabled.", "Utenza disattivata."},
+    {Text::kProtocolDisabled, "This protocol is switched off for this account.",
+     "Protocollo disattivato per questa utenza."},
     {Text::kInUse, "The maildrop is locked by another session.",
      "Casella bloccata da un'altra sessione."},
     {Text::kSessionLost, "The session has lost the maildrop; nothing was deleted.",
@@ -154,6 +156,8 @@ Text TextFor(const absl::Status& status) {
       return Text::kAuthenticationFailed;
     case v1::ERROR_REASON_ACCOUNT_DISABLED:
       return Text::kAccountDisabled;
+    case v1::ERROR_REASON_PROTOCOL_DISABLED:
+      return Text::kProtocolDisabled;
     case v1::ERROR_REASON_IN_USE:
       return Text::kInUse;
     case v1::ERROR_REASON_LEASE_LOST:

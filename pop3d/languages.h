@@ -80,6 +80,7 @@ enum class Text : uint8_t {
   kTemporaryFailure,
   kAuthenticationFailed,
   kAccountDisabled,
+  kProtocolDisabled,
   kInUse,
   kSessionLost,
   kMessageGone,

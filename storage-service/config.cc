@@ -87,7 +87,7 @@ config::StorageConfig DefaultStorageConfig() {
   *config.mutable_reclaim_interval() = ToProto(store.reclaim_interval);
   *config.mutable_change_log()->mutable_age() = ToProto(store.change_log_age);
   config.mutable_change_log()->set_entries(store.change_log_entries);
-  config.mutable_disk()->set_reserve(engine.reserve_octets);
+  config.mutable_disk()->set_reserve_octets(engine.reserve_octets);
   config.mutable_disk()->set_garbage_percent(
       static_cast<uint32_t>(std::lround(engine.garbage_share * 100)));
   *config.mutable_disk()->mutable_garbage_interval() = ToProto(engine.compaction_interval);
@@ -141,7 +141,7 @@ absl::Status CheckStorageConfig(const config::StorageConfig& config) {
            CheckDuration("reclaim_interval", config.reclaim_interval(), absl::Milliseconds(10)),
            CheckDuration("change_log.age", config.change_log().age(), absl::ZeroDuration()),
            CheckRange("change_log.entries", config.change_log().entries(), 0, kMany),
-           CheckRange("disk.reserve", config.disk().reserve(), 0, kTiB),
+           CheckRange("disk.reserve_octets", config.disk().reserve_octets(), 0, kTiB),
            CheckRange("disk.garbage_percent", config.disk().garbage_percent(), 1, 90),
            CheckDuration("disk.garbage_interval", config.disk().garbage_interval(),
                          absl::Milliseconds(10)),
@@ -188,7 +188,7 @@ engine::EngineOptions EngineOptionsFrom(const config::StorageConfig& config) {
   options.reader_threads = static_cast<int>(config.engine().reader_threads());
   options.background_jobs = static_cast<int>(config.engine().background_jobs());
   options.open_files = static_cast<int>(config.engine().open_files());
-  options.reserve_octets = config.disk().reserve();
+  options.reserve_octets = config.disk().reserve_octets();
   options.backup_directory = config.backup().directory();
   options.compaction_interval = FromProto(config.disk().garbage_interval());
   options.garbage_share = config.disk().garbage_percent() / 100.0;

@@ -114,7 +114,7 @@ Task<absl::StatusOr<RestoredMailbox>> AccountRestore::RestoreMailbox(Directory::
         missing.emplace_back(uid, std::move(row));
       }
     }
-    absl::Status done = co_await Undelete(account, *state, &missing, &restored);
+    absl::Status done = co_await Undelete(*state, &missing, &restored);
     if (done.ok()) done = co_await RestoreRows(*state, std::move(missing), &restored);
     if (!done.ok()) co_return done;
   }
@@ -154,8 +154,7 @@ Task<absl::Status> AccountRestore::ReadWhatIsThere(MailboxId mailbox) {
   co_return absl::OkStatus();
 }
 
-Task<absl::Status> AccountRestore::Undelete(Directory::Entry account,
-                                            std::shared_ptr<Mailbox> to, Rows* rows,
+Task<absl::Status> AccountRestore::Undelete(std::shared_ptr<Mailbox> to, Rows* rows,
                                             RestoredMailbox* restored) {
   Rows others;
   std::vector<uint32_t> uids;
@@ -170,9 +169,9 @@ Task<absl::Status> AccountRestore::Undelete(Directory::Entry account,
   }
   *rows = std::move(others);
   if (uids.empty()) co_return absl::OkStatus();
-  absl::StatusOr<std::vector<UndeletedMessage>> back = co_await UndeleteRows(
-      engine_, &mailboxes_->bodies(), std::move(account), /*usage=*/nullptr, std::move(to),
-      std::move(uids), clock_->Now(), absl::InfinitePast());
+  absl::StatusOr<std::vector<UndeletedMessage>> back =
+      co_await UndeleteRows(engine_, &mailboxes_->bodies(), QuotaClaim(), std::move(to),
+                            std::move(uids), clock_->Now(), absl::InfinitePast());
   if (back.ok()) restored->restored += back->size();
   co_return back.status();
 }

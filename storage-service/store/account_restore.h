@@ -51,7 +51,7 @@ class AccountRestore {
   Task<absl::Status> ReadWhatIsThere(MailboxId mailbox);
   // Those that were deleted not long ago the mailbox itself still has. What is left of
   // `rows` afterwards it hasn't.
-  Task<absl::Status> Undelete(Directory::Entry account, std::shared_ptr<Mailbox> to, Rows* rows,
+  Task<absl::Status> Undelete(std::shared_ptr<Mailbox> to, Rows* rows,
                               RestoredMailbox* restored);
   Task<absl::Status> RestoreRows(std::shared_ptr<Mailbox> to, Rows rows,
                                  RestoredMailbox* restored);

@@ -14,7 +14,7 @@ namespace restante::store {
 namespace {
 
 constexpr size_t kMostAppended = 1'000;
-constexpr size_t kMostIdOctets = 255;
+constexpr size_t kMostAppendIdOctets = 255;
 // Small messages wait in memory for their commit up to here; then they are sent ahead.
 constexpr size_t kMostBuffered = size_t{4} << 20;
 
@@ -41,9 +41,9 @@ Task<absl::Status> AppendedMessages::Begin(NewMessage wanted) {
   }
   Message message;
   if (!wanted.id.empty()) {
-    if (wanted.id.size() > kMostIdOctets) {
+    if (wanted.id.size() > kMostAppendIdOctets) {
       co_return InvalidAppend(
-          absl::StrCat("append_id has ", wanted.id.size(), " octets; at most ", kMostIdOctets));
+          absl::StrCat("append_id has ", wanted.id.size(), " octets; at most ", kMostAppendIdOctets));
     }
     message.id_key = DeliveryKeyOf(wanted.id, 0);
     if (!id_keys_.insert(message.id_key).second) {

@@ -174,6 +174,13 @@ Task<absl::StatusOr<AliasInfo>> Directory::AddAlias(std::string address,
                                      "; an alias has 1 to ", kMostAliasTargets));
   }
   AsyncMutex::Guard turn = co_await alias_turn_.Lock();
+  // The commit finds it out as well; here it comes before what may be wrong with targets.
+  const absl::StatusOr<Entry> account = co_await FindNormalized(*normalized);
+  if (account.ok()) {
+    co_return MakeError(v1::ERROR_REASON_ACCOUNT_EXISTS,
+                        absl::StrCat("the address ", *normalized, " is an account's"));
+  }
+  if (!IsNoSuchAccount(account.status())) co_return account.status();
   absl::StatusOr<std::optional<AliasMap::Alias>> before = co_await aliases_->Find(*normalized);
   if (!before.ok()) co_return before.status();
   AliasMap::Alias alias{*normalized, {}};

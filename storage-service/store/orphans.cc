@@ -73,6 +73,10 @@ Task<absl::StatusOr<uint64_t>> Orphans::LookAtBodies() {
     // One that is still to be written, or about to get a row, is held.
     absl::StatusOr<bool> gone = co_await mailboxes_->bodies().EraseIfUnneeded(body.body);
     if (!gone.ok() && !absl::IsDataLoss(gone.status())) co_return gone.status();
+    if (gone.ok() && !*gone && body.references.size() > 1) {
+      absl::StatusOr<uint64_t> dropped = co_await mailboxes_->bodies().DropDangling(body.body);
+      if (!dropped.ok() && !absl::IsDataLoss(dropped.status())) co_return dropped.status();
+    }
     erased += gone.value_or(false) ? 1 : 0;
     bodies_.after = body.body;
   }

@@ -139,7 +139,7 @@ void Compare(const Contents& before, const Contents& after, const Contents& now,
 }
 
 void Verify(Store& store, bool notes_too, std::vector<std::string>* problems) {
-  auto summary = SyncWait(store.Verify(true, [&](VerifyFinding finding) {
+  auto summary = SyncWait(store.Verify({.read_bodies = true}, [&](VerifyFinding finding) {
     if (finding.is_error || notes_too) {
       problems->push_back(absl::StrCat("verify: ", finding.where, ": ", finding.message));
     }

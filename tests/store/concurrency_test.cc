@@ -51,6 +51,8 @@ TEST_F(ConcurrencyTest, EachDeliveryHasAUidOfItsOwnAndNoneIsLost) {
 
 TEST_F(ConcurrencyTest, AQuotaIsNeverPassed) {
   const std::string message = MessageOf(100);
+  options_.quota_grace = {0, 0};
+  Open({.complete_on_another_thread = true});
   CreateAccount("carl", 25 * message.size() + 1);
   std::atomic<int> taken{0};
   InThreads(8, [&](int) {

@@ -28,9 +28,9 @@ TEST_F(FullDiskTest, DeliveriesAreRefusedForEachRecipientThatThereIs) {
 }
 
 TEST_F(FullDiskTest, AnMtaIsToldBeforeItSendsTheMessage) {
-  const std::vector<absl::Status> statuses =
+  const std::vector<RecipientCheck> checks =
       SyncWait(store().deliveries().CheckRecipients({"anna"}, 100));
-  EXPECT_THAT(statuses.at(0), HasReason(v1::ERROR_REASON_STORE_FULL));
+  EXPECT_THAT(checks.at(0).status, HasReason(v1::ERROR_REASON_STORE_FULL));
 }
 
 TEST_F(FullDiskTest, MailIsReadAndDeleted) {

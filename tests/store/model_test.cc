@@ -229,8 +229,8 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
       if (Chance(2)) change.flags.push_back(flag);
     }
     MaybeFail();
-    const auto answer = SyncWait(
-        store().mailboxes().StoreFlags(Name(index), "", std::move(runs), change, 0));
+    const auto answer =
+        SyncWait(store().mailboxes().StoreFlags(Name(index), "", std::move(runs), change, 0));
     engine().StopFailing();
     std::map<uint32_t, std::set<std::string>> after = account.flags;
     for (const uint32_t uid : chosen) {
@@ -271,9 +271,8 @@ class ModelTest : public StoreTest, public testing::WithParamInterface<uint32_t>
     std::vector<UidRange> runs = Choose(index, &chosen);
     const bool only_deleted = Chance(2);
     if (only_deleted) {
-      std::erase_if(chosen, [&](uint32_t uid) {
-        return !account.flags[uid].contains("\\Deleted");
-      });
+      std::erase_if(chosen,
+                    [&](uint32_t uid) { return !account.flags[uid].contains("\\Deleted"); });
     }
     MaybeFail();
     const auto answer = SyncWait(
@@ -617,8 +616,10 @@ TEST_P(ModelTest, TheStoreDoesWhatTheModelDoes) {
       std::vector<VerifyFinding> findings;
       const VerifySummary summary = Verify(&findings);
       for (const VerifyFinding& finding : findings) {
-        // A mailbox to move to whose making was cut short; the next move takes it.
-        if (!finding.is_error && absl::StrContains(finding.message, "belongs to no account")) {
+        // A mailbox to move to whose making was cut short: the next move takes it. A
+        // reference whose row's commit failed: the next opening drops it.
+        if (!finding.is_error && (absl::StrContains(finding.message, "belongs to no account") ||
+                                  absl::StrContains(finding.message, "stands behind"))) {
           continue;
         }
         ADD_FAILURE() << finding.where << ": " << finding.message;
