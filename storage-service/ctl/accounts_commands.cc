@@ -320,8 +320,9 @@ void AddAccountsCommands(CLI::App* app, Action* action) {
   rename->add_option("NEW", options->new_address, "The new address")->required();
   rename->add_flag("--keep-alias", options->keep_alias,
                    "Mail to the old address goes to the account still");
-  CLI::App* remove = AddAccountVerb(
-      accounts, "delete", "Delete an account and all its mail, for good", action, options, Delete);
+  CLI::App* remove =
+      AddAccountVerb(accounts, "delete", "Delete an account and all its mail, for good", action,
+                     options, Delete);
   remove->add_flag("-y,--yes", options->yes, "Don't ask whether you are sure");
   remove->add_flag("--purge", options->purge,
                    "Wait until no octet of the mail is left on the disk, which may mean "

@@ -68,9 +68,9 @@ absl::Status Server::Listen() {
                              &ports[i]);
   }
   for (grpc::Service* service :
-       {accounts_.service(), aliases_.service(), authenticator_.service(), maildrop_.service(), messages_.service(),
-        delivery_.service(), mailboxes_.service(), admin_.service(), health_.service(),
-        reflection_.service()}) {
+       {accounts_.service(), aliases_.service(), authenticator_.service(), maildrop_.service(),
+        messages_.service(), delivery_.service(), mailboxes_.service(), admin_.service(),
+        health_.service(), reflection_.service()}) {
     builder.RegisterService(service);
   }
   thread_ = std::make_unique<CompletionThread>(builder);

@@ -145,7 +145,8 @@ Task<absl::StatusOr<uint64_t>> DeleteFromSession(DeletionTools tools,
   }
 
   Mailbox::Plan plan = [changes = std::move(changes), low = *low, fencing = facts.fencing,
-                        deleted, moved = std::move(moved)](Head& next, Change& change) mutable -> absl::Status {
+                        deleted, moved = std::move(moved)](
+                           Head& next, Change& change) mutable -> absl::Status {
     changes.Apply(next, change);
     low.RaiseIn(next);
     if (moved) moved->RecordIn(change);

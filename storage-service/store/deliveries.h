@@ -38,8 +38,8 @@ class Deliveries {
 
   // One answer per recipient: would it get a message of this size, and where would
   // that go? What Begin answers, and so RCPT of LMTP.
-  virtual Task<std::vector<RecipientCheck>> CheckRecipients(
-      std::vector<std::string> recipients, uint64_t declared_octets) = 0;
+  virtual Task<std::vector<RecipientCheck>> CheckRecipients(std::vector<std::string> recipients,
+                                                            uint64_t declared_octets) = 0;
 };
 
 }  // namespace restante::store

@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
-#include "storage-service/store/directory_errors.h"
 #include "storage-service/store/deletion.h"
+#include "storage-service/store/directory_errors.h"
 #include "storage-service/store/mailbox_rows.h"
 #include "storage-service/store/policies.h"
 #include "storage-service/store/retrieval.h"

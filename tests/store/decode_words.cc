@@ -22,7 +22,8 @@ struct Word {
 
 // The first one at or behind `from`.
 Word Find(const std::string& text, size_t from) {
-  for (size_t at = text.find("=?", from); at != std::string::npos; at = text.find("=?", at + 1)) {
+  for (size_t at = text.find("=?", from); at != std::string::npos;
+       at = text.find("=?", at + 1)) {
     const std::string start = absl::AsciiStrToUpper(text.substr(at, 10));
     if (start != "=?UTF-8?Q?" && start != "=?UTF-8?B?") continue;
     const size_t end = text.find_first_of("? ", at + 10);

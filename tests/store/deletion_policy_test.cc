@@ -381,7 +381,8 @@ TEST_F(UndeletePolicyTest, WhatWasHiddenIsShownAgainWithItsUidl) {
   EXPECT_EQ(after[2].hidden, absl::InfinitePast());
   EXPECT_GT(after[2].modseq, modseq);
   EXPECT_EQ(after[2].internal_date, before[1].internal_date);
-  const auto changes = SyncWait(store().mailboxes().ListChanges("anna", "INBOX", {modseq, 0}, 0));
+  const auto changes =
+      SyncWait(store().mailboxes().ListChanges("anna", "INBOX", {modseq, 0}, 0));
   EXPECT_THAT(changes->vanished, ElementsAre(2u));
   EXPECT_EQ(changes->changed.size(), 1u);
   EXPECT_EQ(Status("anna").octets, 12u);
