@@ -51,6 +51,7 @@ Task<absl::Status> Directory::EraseIfOrphan(AccountId account) {
   for (const AccountRecords::NamedMailbox& mailbox : *mailboxes) {
     const auto status = co_await mailboxes_->Status(mailbox.id);
     if (IsNoSuchMailbox(status.status())) continue;
+    if (absl::IsDataLoss(status.status())) co_return absl::OkStatus();  // verify's as well
     if (!status.ok()) co_return status.status();
     if (status->uid_next > 1) co_return absl::OkStatus();
   }

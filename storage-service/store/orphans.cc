@@ -49,6 +49,8 @@ Task<absl::Status> Orphans::LookAtMailboxes() {
 
 Task<absl::Status> Orphans::LookAt(MailboxId mailbox) {
   absl::StatusOr<std::optional<Head>> head = co_await ReadHead(engine_, mailbox);
+  // Verify's to report.
+  if (absl::IsDataLoss(head.status())) co_return absl::OkStatus();
   if (!head.ok()) co_return head.status();
   // What is marked is the reclaimer's.
   if (!head->has_value() || (*head)->erasing || (*head)->deleting) co_return absl::OkStatus();

@@ -203,8 +203,9 @@ Task<absl::Status> Reclaimer::WalkThroughMailboxes() {
     for (const Id128& mailbox : *page) {
       if (stopping()) co_return absl::CancelledError("the store is shutting down");
       absl::StatusOr<std::optional<Head>> head = co_await ReadHead(engine_, mailbox);
-      if (!head.ok()) co_return head.status();
-      if (head->has_value()) {
+      // One that is damaged is verify's to report, and holds up no other.
+      if (!head.ok() && !absl::IsDataLoss(head.status())) co_return head.status();
+      if (head.ok() && head->has_value()) {
         const Head& found = **head;
         const bool has_log = found.counted ? found.tombstone_count > 0
                                            : found.last_expunge_modseq > found.log_floor_modseq;

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage-service/store/mailbox_records.h"
+#include "storage-service/store/mailbox_rows.h"
 #include "storage-service/store/mailbox_table.h"
 #include "tests/store/store_fixture.h"
 
@@ -91,6 +93,21 @@ TEST_F(OrphansTest, ABodyWithoutARowIsErased) {
   EXPECT_EQ(Reclaim(), 1u);
   EXPECT_EQ(BodyCount(), 1u);
   ExpectClean();
+}
+
+TEST_F(OrphansTest, AMailboxThatCanNotBeReadHoldsUpNothing) {
+  CreateAccount("anna");
+  CreateAccount("bert");
+  Deliver("bert", "gone\r\n");
+  Delete("bert", {{1, 1}});
+  const MailboxId damaged = Status("anna").id;
+  engine().PutChunk(Id128::Random(), 0, "lost\r\n", [](absl::Status) {});
+  engine().Commit(
+      {.shard = MailboxShard(damaged), .expected = 1, .puts = {{HeadKey(), "?"}}},
+      [](absl::StatusOr<engine::Version> done) { EXPECT_THAT(done.status(), IsOk()); });
+  Crash();
+  EXPECT_EQ(Reclaim(), 2u) << "what was deleted, and the orphan";
+  EXPECT_EQ(BodyCount(), 0u);
 }
 
 TEST_F(OrphansTest, AMessageThatIsStillComingInKeepsItsBody) {
