@@ -11,7 +11,7 @@
 #include "storage-service/store/directory_errors.h"
 #include "storage-service/store/mailbox_names.h"
 #include "storage-service/store/mailbox_rows.h"
-#include "storage-service/store/uidl_index.h"
+#include "storage-service/store/row_addition.h"
 #include "storage-service/store/undelete.h"
 
 namespace restante::store {
@@ -193,7 +193,10 @@ Task<absl::Status> AccountRestore::RestoreRows(std::shared_ptr<Mailbox> to, Rows
       restored->unreadable.push_back(uid);
       continue;
     }
-    if (!copied.ok()) co_return copied;
+    if (!copied.ok()) {
+      for (const StoredRow& given_up : ready) pending_->Doubt(given_up.body);
+      co_return copied;
+    }
     row.body = fresh;
     while (!uidls_.insert(row.Uidl()).second) {
       row.own_uidl = DerivedUidl(Guid::Random());
@@ -214,11 +217,7 @@ Task<absl::Status> AccountRestore::RestoreRows(std::shared_ptr<Mailbox> to, Rows
     for (StoredRow& row : ready) {
       const uint32_t uid = head.uid_next++;
       row.modseq = modseq;
-      change.puts.emplace_back(RowKey(uid), Encode(row));
-      change.puts.emplace_back(ModseqKey(kChangePrefix, modseq, uid), std::string());
-      change.references.emplace_back(row.body, uid);
-      change.added.push_back(ListedRow::Of(uid, row));
-      UidlIndex::Record(row, uid, change);
+      AddRow(row, uid, change);
     }
     return absl::OkStatus();
   };

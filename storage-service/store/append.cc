@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/store/ingest.h"
+#include "storage-service/store/row_addition.h"
 #include "storage-service/store/store_failure.h"
 #include "storage-service/store/uidl_index.h"
 
@@ -14,7 +15,6 @@ namespace restante::store {
 namespace {
 
 constexpr size_t kMostAppended = 1'000;
-constexpr size_t kMostAppendIdOctets = 255;
 // Small messages wait in memory for their commit up to here; then they are sent ahead.
 constexpr size_t kMostBuffered = size_t{4} << 20;
 
@@ -41,9 +41,9 @@ Task<absl::Status> AppendedMessages::Begin(NewMessage wanted) {
   }
   Message message;
   if (!wanted.id.empty()) {
-    if (wanted.id.size() > kMostAppendIdOctets) {
-      co_return InvalidAppend(
-          absl::StrCat("append_id has ", wanted.id.size(), " octets; at most ", kMostAppendIdOctets));
+    if (wanted.id.size() > kMostDeliveryIdOctets) {
+      co_return InvalidAppend(absl::StrCat("append_id has ", wanted.id.size(),
+                                           " octets; at most ", kMostDeliveryIdOctets));
     }
     message.id_key = DeliveryKeyOf(wanted.id, 0);
     if (!id_keys_.insert(message.id_key).second) {
@@ -210,11 +210,7 @@ absl::Status AppendedMessages::Fill(Head& head, Change& change, AppendAnswer& an
     head.uid_next = uid + 1;
     StoredRow& row = message.row;
     row.modseq = modseq;
-    change.puts.emplace_back(RowKey(uid), Encode(row));
-    change.puts.emplace_back(ModseqKey(kChangePrefix, modseq, uid), std::string());
-    change.references.emplace_back(row.body, uid);
-    change.added.push_back(ListedRow::Of(uid, row));
-    UidlIndex::Record(row, uid, change);
+    AddRow(row, uid, change);
     if (!message.id_key.empty()) {
       DeliveryIds::Record(
           message.id_key,

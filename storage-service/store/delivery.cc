@@ -11,6 +11,7 @@
 #include "storage-service/store/join.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_state.h"
+#include "storage-service/store/row_addition.h"
 #include "storage-service/store/store_failure.h"
 
 namespace restante::store {
@@ -203,11 +204,7 @@ Task<CommitResult> IncomingMessage::WriteRow(Copy* copy) {
     RowTotals added;
     added.Add(row);
     added.AddNewTo(head, uid);
-    change.puts.emplace_back(RowKey(uid), Encode(row));
-    change.puts.emplace_back(ModseqKey(kChangePrefix, row.modseq, uid), std::string());
-    change.references.emplace_back(row.body, uid);
-    change.added.push_back(ListedRow::Of(uid, row));
-    UidlIndex::Record(row, uid, change);
+    AddRow(row, uid, change);
     copy->result = {absl::OkStatus(), copy->mailbox->id(), head.uidvalidity,   uid,
                     body_.guid(),     row.Uidl(),          copy->uidl_replaced};
     if (!copy->id_key.empty()) {

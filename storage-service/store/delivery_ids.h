@@ -5,6 +5,7 @@
 // Two deliveries with one id to one mailbox take turns; others never wait.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@
 #include "storage-service/store/types.h"
 
 namespace restante::store {
+
+// The most octets that an id may have, a delivery's or an appended message's.
+inline constexpr size_t kMostDeliveryIdOctets = 255;
 
 // 16 octets of the SHA-256 of the id and of which copy it is: several recipients
 // of one delivery may share a mailbox, and each gets a copy of its own.

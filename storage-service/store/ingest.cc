@@ -14,7 +14,6 @@ namespace {
 constexpr size_t kMostRecipients = 1000;
 // Of all recipients of one delivery together.
 constexpr size_t kMostDestinations = 10'000;
-constexpr size_t kMostIdOctets = 255;
 // The years 1 to 9999, which IMAP's dates can say.
 constexpr int64_t kFirstSecond = -62'135'596'800;
 constexpr int64_t kEndSecond = 253'402'300'800;
@@ -25,10 +24,10 @@ absl::Status CheckEnvelope(const Envelope& envelope) {
                      absl::StrCat("envelope.recipients: there are ", envelope.recipients.size(),
                                   "; 1 to ", kMostRecipients, " are taken"));
   }
-  if (envelope.delivery_id.size() > kMostIdOctets) {
+  if (envelope.delivery_id.size() > kMostDeliveryIdOctets) {
     return MakeError(v1::ERROR_REASON_INVALID_REQUEST,
                      absl::StrCat("envelope.delivery_id has ", envelope.delivery_id.size(),
-                                  " octets; at most ", kMostIdOctets));
+                                  " octets; at most ", kMostDeliveryIdOctets));
   }
   return CheckProperties(envelope.properties);
 }

@@ -11,8 +11,8 @@
 #include "storage-service/store/delivery.h"
 #include "storage-service/store/format.pb.h"
 #include "storage-service/store/mailbox_rows.h"
+#include "storage-service/store/row_addition.h"
 #include "storage-service/store/uid_runs.h"
-#include "storage-service/store/uidl_index.h"
 
 namespace restante::store {
 namespace {
@@ -184,11 +184,7 @@ Task<absl::Status> CopyRows(MailboxTable* mailboxes, std::shared_ptr<Mailbox> to
     for (StoredRow& row : copies) {
       const uint32_t uid = head.uid_next++;
       row.modseq = modseq;
-      change.puts.emplace_back(RowKey(uid), Encode(row));
-      change.puts.emplace_back(ModseqKey(kChangePrefix, modseq, uid), std::string());
-      change.references.emplace_back(row.body, uid);
-      change.added.push_back(ListedRow::Of(uid, row));
-      UidlIndex::Record(row, uid, change);
+      AddRow(row, uid, change);
     }
     also(first, change);
     return absl::OkStatus();

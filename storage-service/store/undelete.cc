@@ -10,7 +10,7 @@
 #include "common/errors.h"
 #include "storage-service/store/delivery.h"
 #include "storage-service/store/mailbox_rows.h"
-#include "storage-service/store/uidl_index.h"
+#include "storage-service/store/row_addition.h"
 
 namespace restante::store {
 namespace {
@@ -149,11 +149,7 @@ struct Return {
       }
       change.puts.emplace_back(ModseqKey(kTombstonePrefix, left.modseq, left.uid),
                                Encode(left.record));
-      change.puts.emplace_back(RowKey(uid), Encode(row));
-      change.puts.emplace_back(ModseqKey(kChangePrefix, modseq, uid), std::string());
-      UidlIndex::Record(row, uid, change);
-      change.references.emplace_back(row.body, uid);
-      change.added.push_back(ListedRow::Of(uid, row));
+      AddRow(row, uid, change);
     }
     totals.AddNewTo(head, first);
     head.tombstone_count += rows.size();

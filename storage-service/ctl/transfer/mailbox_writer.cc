@@ -32,6 +32,7 @@ bool IsOfOneMessage(const absl::Status& status) {
 
 std::string AppendIdOf(const WriterTarget& target, const SourceMessage& message) {
   std::string id = absl::StrCat(target.id_prefix, " ", message.id);
+  // Its end is what tells messages of one mailbox apart.
   if (id.size() > kMostIdOctets) id = id.substr(id.size() - kMostIdOctets);
   return id;
 }
