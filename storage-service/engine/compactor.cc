@@ -94,9 +94,12 @@ void Compactor::Run() {
       mutex_.AwaitWithTimeout(absl::Condition(&wanted), options_.compaction_interval);
       purges.swap(purges_);
     }
-    absl::Status status = absl::CancelledError("the engine is shutting down");
+    absl::Status status = absl::OkStatus();
     if (!stopping_) status = purges.empty() ? Tidy() : PurgeAll();
-    if (!status.ok() && !stopping_) {
+    if (stopping_) {
+      // What RocksDB says of a compaction that it was told to stop is no failure.
+      status = absl::CancelledError("the engine is shutting down");
+    } else if (!status.ok()) {
       LogWarning("engine", "CompactionFailed", {{"error", status}});
       absl::MutexLock lock(&mutex_);
       ++counters_.failures;
