@@ -23,6 +23,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/id128.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/backups.h"
@@ -80,10 +82,24 @@ struct ScanRequest {
   size_t max_octets = 1 << 20;
 };
 
-struct ScanPage {
-  std::vector<std::pair<std::string, std::string>> entries;
+class ScanPage {
+ public:
+  // Keys and values, which live as long as the page, wherever it is moved.
+  std::vector<std::pair<absl::string_view, absl::string_view>> entries;
   // Where the next page begins; empty: the range is exhausted.
   std::string next;
+
+  // Copies an entry to the end.
+  void Add(absl::string_view key, absl::string_view value);
+
+ private:
+  // Octets of many entries in one piece: an allocation for each would be a third of the
+  // time of a scan.
+  absl::string_view Keep(absl::string_view octets);
+
+  std::vector<std::unique_ptr<char[]>> pieces_;
+  char* room_ = nullptr;  // in the last piece
+  size_t room_octets_ = 0;
 };
 
 using BodyId = Id128;

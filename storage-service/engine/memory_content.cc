@@ -30,7 +30,7 @@ ScanPage MemoryContent::Scan(const ScanRequest& request) const {
       break;
     }
     octets += entry->first.size() + entry->second.size();
-    page.entries.push_back(*entry);
+    page.Add(entry->first, entry->second);
   }
   return page;
 }

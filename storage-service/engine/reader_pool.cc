@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "rocksdb/perf_level.h"
+
 namespace restante::engine {
 namespace {
 
@@ -46,6 +48,8 @@ size_t ReaderPool::waiting() const {
 }
 
 void ReaderPool::Run() {
+  // RocksDB counts for each thread what every step of an iterator costs. Nobody reads it.
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
   pool_of_thread = this;
   auto ready = [this] {
     mutex_.AssertReaderHeld();

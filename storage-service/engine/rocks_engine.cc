@@ -109,9 +109,8 @@ void RocksEngine::Scan(ScanRequest request, Done<absl::StatusOr<ScanPage>> done)
   const First first =
       request.max_entries <= kInlineScanEntries ? First::kCaches : First::kReaderThread;
   Answer<ScanPage>(first, std::move(done),
-                   [this, request = std::move(request)](rocksdb::ReadTier tier) {
-                     return ReadPage(*database_, tier, request);
-                   });
+                   [reading = std::make_unique<PageReading>(*database_, std::move(request))](
+                       rocksdb::ReadTier tier) { return reading->Read(tier); });
 }
 
 void RocksEngine::GetVersion(const ShardId& shard, Done<absl::StatusOr<Version>> done) {

@@ -15,6 +15,9 @@ rocksdb::ColumnFamilyOptions MakeFamily(const EngineOptions& options,
                                         const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
+  // A listing of many messages reads a block at a time, and each costs an allocation, a
+  // search in the index and a checksum: with RocksDB's 4 KiB a row took a third longer.
+  table.block_size = 16 << 10;
   // Indexes and filters count against the cache, so that memory stays bounded
   // however large the store is.
   table.cache_index_and_filter_blocks = true;

@@ -23,8 +23,10 @@ class Range {
  public:
   Range(const Database& database, rocksdb::ReadTier tier, rocksdb::ColumnFamilyHandle* family,
         std::string begin, std::string end)
+      : Range(database, From(tier), family, std::move(begin), std::move(end)) {}
+  Range(const Database& database, rocksdb::ReadOptions read,
+        rocksdb::ColumnFamilyHandle* family, std::string begin, std::string end)
       : end_(std::move(end)), bound_(end_) {
-    rocksdb::ReadOptions read = From(tier);
     read.iterate_upper_bound = &bound_;
     iterator_.reset(database.db().NewIterator(read, family));
     iterator_->Seek(begin);
@@ -62,30 +64,36 @@ MaybeRead<std::optional<std::string>> ReadEntry(const Database& database,
   return Result(FromRocks(status, absl::StrCat("cannot read shard ", shard.id.ToHex())));
 }
 
-MaybeRead<ScanPage> ReadPage(const Database& database, rocksdb::ReadTier tier,
-                             const ScanRequest& request) {
-  std::string end = request.end.empty() ? keys::EntriesEnd(request.shard)
-                                        : keys::Entry(request.shard, request.end);
-  std::string begin = keys::Entry(request.shard, request.begin);
+MaybeRead<ScanPage> PageReading::Read(rocksdb::ReadTier tier) {
+  std::string end = request_.end.empty() ? keys::EntriesEnd(request_.shard)
+                                         : keys::Entry(request_.shard, request_.end);
+  std::string begin = keys::Entry(request_.shard, request_.begin);
   if (begin >= end) return ScanPage();
-  Range range(database, tier, database.shards(request.shard.kind), std::move(begin),
+  if (!page_.entries.empty()) {
+    begin = keys::Entry(request_.shard,
+                        absl::StrCat(page_.entries.back().first, absl::string_view("\0", 1)));
+  }
+  if (tier == rocksdb::kBlockCacheTier) {
+    snapshot_ = std::make_unique<rocksdb::ManagedSnapshot>(&database_.db());
+  }
+  rocksdb::ReadOptions read = From(tier);
+  if (snapshot_ != nullptr) read.snapshot = snapshot_->snapshot();
+  Range range(database_, read, database_.shards(request_.shard.kind), std::move(begin),
               std::move(end));
-  ScanPage page;
-  size_t octets = 0;
   for (; range.Valid(); range.Next()) {
     const absl::string_view key = range.key().substr(keys::kEntryPrefix);
-    if (page.entries.size() >= request.max_entries || octets >= request.max_octets) {
-      page.next = std::string(key);
+    if (page_.entries.size() >= request_.max_entries || octets_ >= request_.max_octets) {
+      page_.next = std::string(key);
       break;
     }
     const absl::string_view value = range.value();
-    octets += key.size() + value.size();
-    page.entries.emplace_back(std::string(key), std::string(value));
+    octets_ += key.size() + value.size();
+    page_.Add(key, value);
   }
   const rocksdb::Status status = range.status();
-  if (status.ok()) return page;
+  if (status.ok()) return std::move(page_);
   if (status.IsIncomplete()) return std::nullopt;
-  return FromRocks(status, absl::StrCat("cannot scan shard ", request.shard.id.ToHex()));
+  return FromRocks(status, absl::StrCat("cannot scan shard ", request_.shard.id.ToHex()));
 }
 
 MaybeRead<Version> ReadVersion(const Database& database, rocksdb::ReadTier tier,

@@ -4,12 +4,15 @@
 // memtables and caches don't have it all; with kReadAllTier it always answers.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "rocksdb/options.h"
+#include "rocksdb/snapshot.h"
 #include "storage-service/engine/database.h"
 #include "storage-service/engine/engine.h"
 
@@ -21,8 +24,6 @@ using MaybeRead = std::optional<absl::StatusOr<T>>;
 MaybeRead<std::optional<std::string>> ReadEntry(const Database& database,
                                                 rocksdb::ReadTier tier, const ShardId& shard,
                                                 const std::string& key);
-MaybeRead<ScanPage> ReadPage(const Database& database, rocksdb::ReadTier tier,
-                             const ScanRequest& request);
 MaybeRead<Version> ReadVersion(const Database& database, rocksdb::ReadTier tier,
                                const ShardId& shard);
 MaybeRead<std::string> ReadBodyRange(const Database& database, rocksdb::ReadTier tier,
@@ -35,5 +36,23 @@ MaybeRead<std::vector<Id128>> ReadShardIds(const Database& database, rocksdb::Re
                                            size_t limit);
 MaybeRead<std::vector<BodyInfo>> ReadBodyInfos(const Database& database, rocksdb::ReadTier tier,
                                                const BodyId& after, size_t limit);
+
+// The page of one scan. What the caches have isn't read again on the thread that fetches
+// the rest, and both see the shard as it was when the reading began.
+class PageReading {
+ public:
+  PageReading(const Database& database, ScanRequest request)
+      : database_(database), request_(std::move(request)) {}
+
+  // As above; the second time it goes on where the first had to stop.
+  MaybeRead<ScanPage> Read(rocksdb::ReadTier tier);
+
+ private:
+  const Database& database_;
+  const ScanRequest request_;
+  std::unique_ptr<rocksdb::ManagedSnapshot> snapshot_;  // null: nothing to go on with yet
+  ScanPage page_;
+  size_t octets_ = 0;
+};
 
 }  // namespace restante::engine

@@ -68,11 +68,10 @@ Task<absl::StatusOr<MailboxStatus>> AccountMailboxes::Get(std::string address,
   if (!named.ok()) co_return named.status();
   absl::StatusOr<MailboxStatus> status = co_await StatusFor(*std::move(named));
   if (!status.ok()) co_return status.status();
-  absl::StatusOr<std::vector<std::string>> subscriptions =
-      co_await directory_->SubscriptionsOf((*account)->id);
-  if (!subscriptions.ok()) co_return subscriptions.status();
-  status->subscribed =
-      std::binary_search(subscriptions->begin(), subscriptions->end(), status->name);
+  absl::StatusOr<bool> subscribed =
+      co_await directory_->IsSubscribed((*account)->id, status->name);
+  if (!subscribed.ok()) co_return subscribed.status();
+  status->subscribed = *subscribed;
   co_return status;
 }
 
@@ -108,8 +107,9 @@ Task<absl::StatusOr<RowPage>> AccountMailboxes::QueryMessages(std::string addres
   const uint32_t first = std::max(query.after_uid + 1, head.low_uid);
   const std::vector<UidRange> runs = Clipped(std::move(query.uids), first, head.uid_next);
   uint32_t next = runs.empty() ? 0 : first;
+  page.rows.reserve(std::min<uint64_t>(*limit, head.message_count));
   while (next != 0 && page.rows.size() < *limit) {
-    const size_t room = *limit - page.rows.size();
+    const size_t room = std::min(*limit - page.rows.size(), kListedRows);
     absl::StatusOr<RowScan> scan = co_await ScanRuns(
         engine_, (*found)->id(), runs, next, query.after_modseq == 0 ? room : kPageRows);
     if (!scan.ok()) co_return scan.status();

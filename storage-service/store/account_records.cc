@@ -26,9 +26,9 @@ engine::ShardId AccountShard(const AccountId& account) {
 
 absl::StatusOr<AccountRecords::NamedMailbox> DecodeMailbox(const AccountId& account,
                                                            absl::string_view name,
-                                                           const std::string& value) {
+                                                           absl::string_view value) {
   format::MailboxEntry entry;
-  if (entry.ParseFromString(value)) {
+  if (entry.ParseFromString(std::string(value))) {
     if (const auto id = MailboxId::FromOctets(entry.mailbox_id())) {
       return AccountRecords::NamedMailbox{std::string(name), *id, entry.uidvalidity(),
                                           entry.special_use()};
@@ -229,8 +229,7 @@ Task<absl::StatusOr<std::vector<AccountRecords::NamedMailbox>>> AccountRecords::
     const auto page = co_await ScanKeys(engine_, request);
     if (!page.ok()) co_return page.status();
     for (const auto& [key, value] : page->entries) {
-      auto mailbox =
-          DecodeMailbox(account, absl::string_view(key).substr(sizeof(kMailboxes) - 1), value);
+      auto mailbox = DecodeMailbox(account, key.substr(sizeof(kMailboxes) - 1), value);
       if (!mailbox.ok()) co_return mailbox.status();
       mailboxes.push_back(*std::move(mailbox));
     }
@@ -281,11 +280,18 @@ Task<absl::StatusOr<std::vector<std::string>>> AccountRecords::Subscriptions(
     const auto page = co_await ScanKeys(engine_, request);
     if (!page.ok()) co_return page.status();
     for (const auto& [key, value] : page->entries) {
-      names.push_back(key.substr(sizeof(kSubscriptions) - 1));
+      names.emplace_back(key.substr(sizeof(kSubscriptions) - 1));
     }
     if (page->next.empty()) co_return names;
     request.begin = page->next;
   }
+}
+
+Task<absl::StatusOr<bool>> AccountRecords::IsSubscribed(AccountId account, std::string name) {
+  const auto value =
+      co_await GetKey(engine_, AccountShard(account), absl::StrCat(kSubscriptions, name));
+  if (!value.ok()) co_return value.status();
+  co_return value->has_value();
 }
 
 Task<absl::Status> AccountRecords::SetSubscribed(AccountId account, std::string name,

@@ -86,6 +86,7 @@ class AccountRecords {
 
   // Names to which the user has subscribed, whether or not there are such mailboxes.
   Task<absl::StatusOr<std::vector<std::string>>> Subscriptions(AccountId account);
+  Task<absl::StatusOr<bool>> IsSubscribed(AccountId account, std::string name);
   Task<absl::Status> SetSubscribed(AccountId account, std::string name, bool subscribed);
 
   // Removes the whole shard. One that isn't there is no error.

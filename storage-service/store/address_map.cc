@@ -26,9 +26,9 @@ std::string EncodeMapping(const AccountId& account) {
   return entry.SerializeAsString();
 }
 
-absl::StatusOr<AccountId> DecodeMapping(absl::string_view address, const std::string& value) {
+absl::StatusOr<AccountId> DecodeMapping(absl::string_view address, absl::string_view value) {
   format::AddressEntry entry;
-  if (entry.ParseFromString(value)) {
+  if (entry.ParseFromString(std::string(value))) {
     if (const auto id = AccountId::FromOctets(entry.account_id())) return *id;
   }
   return CorruptRecord(absl::StrCat("the address entry of ", address));
@@ -162,9 +162,9 @@ Task<absl::StatusOr<std::vector<AddressMap::Deletion>>> AddressMap::Deletions() 
       const auto page = co_await ScanKeys(engine_, request);
       if (!page.ok()) co_return page.status();
       for (const auto& [key, value] : page->entries) {
-        const auto account = AccountId::FromOctets(absl::string_view(key).substr(1));
+        const auto account = AccountId::FromOctets(key.substr(1));
         format::DeletionEntry entry;
-        if (!account.has_value() || !entry.ParseFromString(value)) {
+        if (!account.has_value() || !entry.ParseFromString(std::string(value))) {
           co_return CorruptRecord(absl::StrCat("a deletion entry in address slice ", slice));
         }
         deletions.push_back(Deletion{*account, entry.address(), static_cast<uint8_t>(slice)});
@@ -191,7 +191,7 @@ Task<absl::StatusOr<AddressMap::Page>> AddressMap::List(uint8_t slice, std::stri
   for (const auto& [address, value] : scanned->entries) {
     const absl::StatusOr<AccountId> account = DecodeMapping(address, value);
     if (!account.ok()) co_return account.status();
-    page.mappings.emplace_back(address, *account);
+    page.mappings.emplace_back(std::string(address), *account);
   }
   co_return page;
 }

@@ -25,10 +25,10 @@ std::string EncodeAlias(const AliasMap::Alias& alias) {
 }
 
 absl::StatusOr<AliasMap::Alias> DecodeAlias(absl::string_view address,
-                                            const std::string& value) {
+                                            absl::string_view value) {
   format::AliasEntry entry;
   AliasMap::Alias alias{std::string(address), {}};
-  bool sound = entry.ParseFromString(value) && entry.targets_size() > 0;
+  bool sound = entry.ParseFromString(std::string(value)) && entry.targets_size() > 0;
   for (const format::AliasTarget& target : entry.targets()) {
     AliasMap::Target& added = alias.targets.emplace_back();
     added.address = target.address();
@@ -104,7 +104,7 @@ Task<absl::StatusOr<AliasMap::Page>> AliasMap::List(uint8_t slice, std::string a
   Page page;
   page.end = scanned->next.empty();
   for (const auto& [key, value] : scanned->entries) {
-    absl::StatusOr<Alias> alias = DecodeAlias(absl::string_view(key).substr(1), value);
+    absl::StatusOr<Alias> alias = DecodeAlias(key.substr(1), value);
     if (!alias.ok()) co_return alias.status();
     page.aliases.push_back(*std::move(alias));
   }

@@ -132,6 +132,7 @@ class Directory : public Accounts, public Aliases {
   // The account's record of the UIDVALIDITY that a mailbox has.
   Task<absl::Status> SetUidvalidity(Entry account, NamedMailbox mailbox);
   Task<absl::StatusOr<std::vector<std::string>>> SubscriptionsOf(AccountId account);
+  Task<absl::StatusOr<bool>> IsSubscribed(AccountId account, std::string name);
   Task<absl::Status> SetSubscribed(Entry account, std::string name, bool subscribed);
   // Whether an account has this mailbox, under whatever name.
   Task<absl::StatusOr<bool>> HasMailbox(AccountId account, MailboxId mailbox);

@@ -223,6 +223,10 @@ Task<absl::StatusOr<std::vector<std::string>>> Directory::SubscriptionsOf(Accoun
   return records_->Subscriptions(account);
 }
 
+Task<absl::StatusOr<bool>> Directory::IsSubscribed(AccountId account, std::string name) {
+  return records_->IsSubscribed(account, std::move(name));
+}
+
 Task<absl::Status> Directory::SetSubscribed(Entry account, std::string name, bool subscribed) {
   name = CanonicalMailboxName(name);
   // What was subscribed to once can be left, whatever is legal now.

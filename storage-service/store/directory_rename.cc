@@ -177,7 +177,7 @@ Task<absl::Status> Directory::FinishRenames() {
   for (const auto& [key, value] : page->entries) {
     const std::optional<AccountId> account = AccountId::FromOctets(key.substr(1));
     format::RenameEntry rename;
-    if (!account || !rename.ParseFromString(value)) {
+    if (!account || !rename.ParseFromString(std::string(value))) {
       co_return CorruptRecord("the record of an account's rename");
     }
     const absl::Status finished = co_await FinishRename(*account, rename);

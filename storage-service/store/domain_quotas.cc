@@ -72,8 +72,11 @@ Task<absl::Status> DomainQuotas::Start() {
     if (!page.ok()) co_return page.status();
     for (const auto& [key, value] : page->entries) {
       format::DomainQuota record;
-      if (!record.ParseFromString(value)) co_return CorruptRecord("a domain's quota");
-      Put(key.substr(1), DecodeQuota(record.accounts()), DecodeQuota(record.total()));
+      if (!record.ParseFromString(std::string(value))) {
+        co_return CorruptRecord("a domain's quota");
+      }
+      Put(std::string(key.substr(1)), DecodeQuota(record.accounts()),
+          DecodeQuota(record.total()));
     }
     if (page->next.empty()) co_return absl::OkStatus();
     request.begin = page->next;

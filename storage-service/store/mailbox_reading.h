@@ -36,7 +36,7 @@ class MailboxReading {
   const std::vector<std::pair<engine::BodyId, uint32_t>>& given_up() const { return given_up_; }
 
  private:
-  using Entry = std::pair<std::string, std::string>;
+  using Entry = std::pair<absl::string_view, absl::string_view>;
   using Step = std::function<Task<absl::Status>(const Entry*)>;
   struct Kept {
     uint64_t modseq = 0;  // 0: that of the repair
@@ -62,7 +62,7 @@ class MailboxReading {
   void Bury(uint32_t uid, StoredRow row);
   // The mailbox has given out this UID and this MODSEQ.
   void Raise(uint32_t uid, uint64_t modseq);
-  void Drop(const std::string& key) { change_.deletes.push_back(key); }
+  void Drop(absl::string_view key) { change_.deletes.emplace_back(key); }
 
   const RepairTools tools_;
   const MailboxId mailbox_;

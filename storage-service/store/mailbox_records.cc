@@ -56,12 +56,11 @@ void Fill(const StoredRow& row, format::MailboxRow& record) {
   if (row.was_retrieved()) record.set_retrieved_us(absl::ToUnixMicros(row.retrieved));
 }
 
-absl::StatusOr<StoredRow> FromRecord(const format::MailboxRow& record) {
+absl::Status FromRecord(const format::MailboxRow& record, StoredRow& row) {
   const std::optional<Id128> guid = Id128::FromOctets(record.guid());
   const std::optional<Id128> body =
       record.body().empty() ? guid : Id128::FromOctets(record.body());
   if (!guid || !body) return Corrupt("the identities of a message's row");
-  StoredRow row;
   row.modseq = record.modseq();
   row.guid = *guid;
   row.own_uidl = record.uidl();
@@ -77,7 +76,7 @@ absl::StatusOr<StoredRow> FromRecord(const format::MailboxRow& record) {
   if (record.hidden_us() != 0) row.hidden = absl::FromUnixMicros(record.hidden_us());
   row.downgraded_octets = record.downgraded_octets();
   if (record.retrieved_us() != 0) row.retrieved = absl::FromUnixMicros(record.retrieved_us());
-  return row;
+  return absl::OkStatus();
 }
 
 bool Parse(absl::string_view octets, google::protobuf::MessageLite& record) {
@@ -394,17 +393,27 @@ absl::StatusOr<Head> DecodeHead(absl::string_view octets) {
 }
 
 absl::StatusOr<StoredRow> DecodeRow(absl::string_view octets) {
-  format::MailboxRow record;
+  StoredRow row;
+  absl::Status decoded = DecodeRow(octets, row);
+  if (!decoded.ok()) return decoded;
+  return row;
+}
+
+absl::Status DecodeRow(absl::string_view octets, StoredRow& row) {
+  // One for all rows of a thread: its strings keep their storage.
+  thread_local format::MailboxRow record;
   if (!Parse(octets, record)) return Corrupt("a message's row");
-  return FromRecord(record);
+  return FromRecord(record, row);
 }
 
 absl::StatusOr<ExpungedRow> DecodeExpunged(absl::string_view octets) {
   format::ExpungedRow record;
   if (!Parse(octets, record)) return Corrupt("an expunged message's row");
-  absl::StatusOr<StoredRow> row = FromRecord(record.row());
-  if (!row.ok()) return row.status();
-  return ExpungedRow{*std::move(row), absl::FromUnixMicros(record.expunged_us())};
+  ExpungedRow expunged;
+  absl::Status decoded = FromRecord(record.row(), expunged.row);
+  if (!decoded.ok()) return decoded;
+  expunged.expunged = absl::FromUnixMicros(record.expunged_us());
+  return expunged;
 }
 
 absl::StatusOr<DeliveryRecord> DecodeDelivery(absl::string_view octets) {

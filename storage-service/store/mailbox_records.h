@@ -218,6 +218,8 @@ std::string Encode(const ExpungedRow& row);
 std::string Encode(const DeliveryRecord& record);
 absl::StatusOr<Head> DecodeHead(absl::string_view octets);
 absl::StatusOr<StoredRow> DecodeRow(absl::string_view octets);
+// The same into a row that was just made.
+absl::Status DecodeRow(absl::string_view octets, StoredRow& row);
 absl::StatusOr<ExpungedRow> DecodeExpunged(absl::string_view octets);
 absl::StatusOr<DeliveryRecord> DecodeDelivery(absl::string_view octets);
 

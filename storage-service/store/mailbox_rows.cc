@@ -60,9 +60,10 @@ Task<absl::StatusOr<RowScan>> ScanRows(engine::Engine* engine, MailboxId mailbox
   for (const auto& [key, value] : page->entries) {
     absl::StatusOr<uint32_t> uid = ParseRowKey(key);
     if (!uid.ok()) co_return uid.status();
-    absl::StatusOr<StoredRow> row = DecodeRow(value);
-    if (!row.ok()) co_return row.status();
-    scan.rows.emplace_back(*uid, *std::move(row));
+    auto& [row_uid, row] = scan.rows.emplace_back();
+    row_uid = *uid;
+    absl::Status decoded = DecodeRow(value, row);
+    if (!decoded.ok()) co_return decoded;
   }
   if (!page->next.empty() && !scan.rows.empty() && scan.rows.back().first + 1 < end_uid) {
     scan.next_uid = scan.rows.back().first + 1;
@@ -79,16 +80,19 @@ Task<absl::StatusOr<RowScan>> ScanRuns(engine::Engine* engine, MailboxId mailbox
   absl::StatusOr<RowScan> scan = co_await ScanRows(
       engine, mailbox, std::max(first_uid, run->first), runs.back().last + 1, limit);
   if (!scan.ok()) co_return scan.status();
-  RowScan found;
-  for (auto& [uid, row] : scan->rows) {
-    while (run->last < uid) ++run;  // there is one: the scan ends with the last
-    if (run->first <= uid) found.rows.emplace_back(uid, std::move(row));
+  auto kept = scan->rows.begin();
+  for (auto row = kept; row != scan->rows.end(); ++row) {
+    while (run->last < row->first) ++run;  // there is one: the scan ends with the last
+    if (row->first < run->first) continue;
+    if (kept != row) *kept = std::move(*row);
+    ++kept;
   }
+  scan->rows.erase(kept, scan->rows.end());
   if (scan->next_uid != 0) {
     run = std::lower_bound(run, runs.end(), scan->next_uid, ends_before);
-    found.next_uid = std::max(scan->next_uid, run->first);
+    scan->next_uid = std::max(scan->next_uid, run->first);
   }
-  co_return found;
+  co_return scan;
 }
 
 Task<absl::StatusOr<std::vector<LeftRow>>> ScanLeft(engine::Engine* engine, MailboxId mailbox,

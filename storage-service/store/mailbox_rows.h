@@ -16,6 +16,9 @@ namespace restante::store {
 
 // How many rows a walk through a mailbox reads at a time.
 inline constexpr size_t kPageRows = 1024;
+// How many a listing reads at a time, however many it answers with: more leave a core's
+// cache before they are used, and cost page faults.
+inline constexpr size_t kListedRows = 256;
 // How many rows a caller gets in one answer: what it asks for, up to kMostRows; kUsualRows
 // where it doesn't say.
 inline constexpr uint32_t kMostRows = 4096;

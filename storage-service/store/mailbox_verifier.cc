@@ -264,7 +264,7 @@ Task<absl::Status> Reading::ReadUidls() {
         co_await ScanKeys(engine_, mailbox_, begin, EndOf(kUidlPrefix), kPageRows);
     if (!page.ok()) co_return page.status();
     for (const auto& [key, value] : page->entries) {
-      const std::string uidl = key.substr(1);
+      const std::string uidl(key.substr(1));
       const absl::StatusOr<uint32_t> uid = ParseUidValue(value);
       const auto row = indexed_uidls_.find(absl::HashOf(uidl));
       if (!uid.ok() || row == indexed_uidls_.end() || row->second != *uid) {

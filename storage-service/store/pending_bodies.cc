@@ -33,7 +33,7 @@ Task<absl::Status> PendingBodies::Start() {
     {
       absl::MutexLock lock(&mutex_);
       for (const auto& [key, value] : page->entries) {
-        if (const auto body = Id128::FromOctets(absl::string_view(key).substr(1))) {
+        if (const auto body = Id128::FromOctets(key.substr(1))) {
           doubtful_.push_back(*body);
         }
       }

@@ -105,13 +105,14 @@ Task<absl::Status> Policies::Load(std::vector<AccountId>* unsettled) {
     for (const auto& [key, value] : page->entries) {
       if (key[0] == kDomainPrefix) {
         format::Pop3Policy record;
-        if (!record.ParseFromString(value)) co_return CorruptRecord("a domain's policy");
-        domains_[key.substr(1)] = FromRecord(record);
+        if (!record.ParseFromString(std::string(value)))
+          co_return CorruptRecord("a domain's policy");
+        domains_[std::string(key.substr(1))] = FromRecord(record);
         continue;
       }
       const std::optional<Id128> account = Id128::FromOctets(key.substr(1));
       format::AccountPolicy record;
-      if (!account || !record.ParseFromString(value)) {
+      if (!account || !record.ParseFromString(std::string(value))) {
         co_return CorruptRecord("an entry of the accounts with a policy of their own");
       }
       CountOne({record.domain(), FromRecord(record.policy()), record.unsettled()}, 1);

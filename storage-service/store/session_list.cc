@@ -39,11 +39,12 @@ Task<absl::StatusOr<MaildropRowPage>> ListSession(engine::Engine* engine,
   const size_t wanted = for_cache ? std::max(limit, RowCache::kMostRows) : limit;
 
   std::vector<MaildropRow> rows;
+  rows.reserve(std::min<uint64_t>(wanted, head.visible_count()));
   std::vector<ListedRow> listed;
   bool more_than_listed = false;
   uint32_t next = first;
   while (next != 0 && rows.size() < wanted) {
-    size_t page = wanted - rows.size();
+    size_t page = std::min(wanted - rows.size(), kListedRows);
     if (head.hidden_count > 0) page = std::max(page, kRowsAmongHidden);
     absl::StatusOr<RowScan> scan =
         co_await ScanRows(engine, mailbox->id(), next, facts.uid_next, page);

@@ -17,7 +17,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-using Entries = std::vector<std::pair<std::string, std::string>>;
 
 enum class Kind { kMemory, kMemoryOnAnotherThread, kRocks };
 
@@ -58,7 +57,7 @@ class EngineContract : public ::testing::TestWithParam<Kind> {
     absl::StatusOr<ScanPage> page = engine->Scan({.shard = shard});
     EXPECT_TRUE(page.ok()) << page.status();
     EXPECT_EQ(page->next, "");
-    return page->entries;
+    return Entries(page->entries.begin(), page->entries.end());
   }
 
   TestDirectory directory_;
@@ -193,7 +192,7 @@ TEST_P(EngineContract, AScanKeepsItsBounds) {
     absl::StatusOr<ScanPage> page =
         engine->Scan({.shard = Mailbox(1), .begin = std::move(begin), .end = std::move(end)});
     std::string found;
-    for (const auto& [key, value] : page->entries) found += key;
+    for (const auto& [key, value] : page->entries) absl::StrAppend(&found, key);
     return found + page->next;
   };
   EXPECT_EQ(keys("b", "d"), "bc");
@@ -219,7 +218,7 @@ TEST_P(EngineContract, AScanPagesThroughARangeWithoutGapOrRepetition) {
       ASSERT_TRUE(page.ok()) << page.status();
       ASSERT_LE(page->entries.size(), page_size);
       ASSERT_FALSE(page->entries.empty());
-      found.insert(found.end(), page->entries.begin(), page->entries.end());
+      for (const auto& [key, value] : page->entries) found.emplace_back(key, value);
       scan.begin = page->next;
     } while (!scan.begin.empty());
     EXPECT_EQ(found, expected) << page_size;

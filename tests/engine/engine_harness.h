@@ -51,6 +51,9 @@ class Pending {
   std::optional<T> result_;
 };
 
+// Of a scan, or for a commit.
+using Entries = std::vector<std::pair<std::string, std::string>>;
+
 // An engine's calls, blocking.
 class Blocking {
  public:

@@ -1,7 +1,9 @@
 // Who waits for the disk: never the caller.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -159,6 +161,36 @@ TEST_F(RocksReads, WhatWasReadFromTheDiskOnceIsAnsweredAtOnceTheNextTime) {
   disk->Hold(true);
   EXPECT_EQ(*blocking.Get(Mailbox(1), "k1001"), "v");
   disk->Hold(false);
+}
+
+TEST_F(RocksReads, AScanThatTheCachesHaveInPartSeesOneStateOfTheShard) {
+  Blocking blocking(*engine);
+  CommitRequest request{.shard = Mailbox(2)};
+  std::mt19937 random(1);
+  for (int i = 0; i < 100; ++i) {
+    std::string value(2000, '\0');  // which no compression brings into one block
+    std::generate(value.begin(), value.end(), [&] { return static_cast<char>(random()); });
+    request.puts.emplace_back(absl::StrCat("k", 1000 + i), std::move(value));
+  }
+  const auto written = request.puts;
+  ASSERT_TRUE(blocking.Commit(std::move(request)).ok());
+  ForgetWhatIsInMemory();
+  Blocking anew(*engine);
+  EXPECT_EQ(anew.Scan({.shard = Mailbox(2), .max_entries = 1})->entries.size(), 1u);
+  EXPECT_EQ(*anew.GetVersion(Mailbox(2)), 1u);
+
+  disk->Hold(true);
+  Pending<absl::StatusOr<ScanPage>> scan;
+  engine->Scan({.shard = Mailbox(2), .max_entries = 100}, scan.done());
+  EXPECT_FALSE(scan.complete());
+  EXPECT_TRUE(
+      anew.Commit({.shard = Mailbox(2), .expected = 1, .puts = {{"k1000", ""}, {"k1099", ""}}})
+          .ok());
+  disk->Hold(false);
+  const absl::StatusOr<ScanPage>& page = scan.Get();
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(std::vector(written.begin(), written.end()),
+            Entries(page->entries.begin(), page->entries.end()));
 }
 
 TEST_F(RocksReads, AReadMadeFromAReadersCompletionStaysOnItsThread) {
