@@ -93,8 +93,7 @@ class ScanPage {
   void Add(absl::string_view key, absl::string_view value);
 
  private:
-  // Octets of many entries in one piece: an allocation for each would be a third of the
-  // time of a scan.
+  // Octets of many entries stand in one piece: to allocate each costs more than to copy it.
   absl::string_view Keep(absl::string_view octets);
 
   std::vector<std::unique_ptr<char[]>> pieces_;

@@ -105,8 +105,9 @@ Task<absl::Status> Policies::Load(std::vector<AccountId>* unsettled) {
     for (const auto& [key, value] : page->entries) {
       if (key[0] == kDomainPrefix) {
         format::Pop3Policy record;
-        if (!record.ParseFromString(std::string(value)))
+        if (!record.ParseFromString(std::string(value))) {
           co_return CorruptRecord("a domain's policy");
+        }
         domains_[std::string(key.substr(1))] = FromRecord(record);
         continue;
       }

@@ -5,10 +5,9 @@
 //              [--listings N] [--json]
 //
 // Both stores are on RocksDB, on the same disk and in one process, and all rows have been
-// listed once before; each round does each
-// operation once on either, so that what disturbs the machine disturbs both. The medians
-// and their ratio are printed, and how many rows a second a listing of all messages
-// gives. Not a test.
+// listed once before. Each round does each operation once on either, so that what disturbs
+// the machine disturbs both. The medians and their ratio are printed, and how many rows a
+// second a listing of all messages gives. Not a test.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
