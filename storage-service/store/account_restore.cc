@@ -37,14 +37,18 @@ Task<absl::StatusOr<RestoreSummary>> AccountRestore::Run(std::string address,
     }
   }
   RestoreSummary summary;
+  const AccountId id = there->entry->id;
   absl::StatusOr<Directory::Entry> account =
       co_await FindOrMakeAccount(*std::move(there), &summary.account_made);
   if (!account.ok()) co_return account.status();
-  for (Named& from : *named) {
-    absl::StatusOr<RestoredMailbox> restored =
-        co_await RestoreMailbox(*account, std::move(from));
+  for (const Named& from : *named) {
+    absl::StatusOr<RestoredMailbox> restored = co_await RestoreMailbox(*account, from);
     if (!restored.ok()) co_return restored.status();
     summary.mailboxes.push_back(*std::move(restored));
+  }
+  if (summary.account_made) {
+    absl::Status names = co_await RestoreNames(*account, id, *std::move(named));
+    if (!names.ok()) co_return names;
   }
   co_return summary;
 }
@@ -70,13 +74,51 @@ Task<absl::StatusOr<Directory::Entry>> AccountRestore::FindOrMakeAccount(
   NewAccount fresh;
   fresh.address = there.entry->address;
   fresh.credential = CryptHash{there.entry->password_hash};
-  fresh.quota_octets = there.entry->quota.octets.value_or(0);
-  fresh.quota_messages = there.entry->quota.messages.value_or(0);
   const absl::StatusOr<AccountInfo> created = co_await directory_->Create(std::move(fresh));
   if (!created.ok()) co_return created.status();
   *made = true;
-  account = co_await directory_->Find(there.entry->address);
+  const std::string address = there.entry->address;
+  absl::Status settings = co_await RestoreSettings(std::move(there));
+  if (!settings.ok()) {
+    // Not an account that may do more than it could: the next attempt begins anew.
+    const absl::Status deleted = co_await directory_->Delete(address);
+    static_cast<void>(deleted);
+    co_return settings;
+  }
+  account = co_await directory_->Find(address);
   co_return account;
+}
+
+Task<absl::Status> AccountRestore::RestoreSettings(AccountRecords::Loaded there) {
+  const AccountEntry& old = *there.entry;
+  AccountChange change;
+  change.disabled = old.disabled;
+  change.pop3_disabled = old.pop3_disabled;
+  change.imap_disabled = old.imap_disabled;
+  change.quota = {old.quota.octets, old.quota.messages};
+  if (old.own_policy != Pop3Policy()) {
+    change.pop3_policy = Pop3PolicyChange{old.own_policy, true, true, true, true, true};
+  }
+  const absl::StatusOr<AccountInfo> changed =
+      co_await directory_->Update(old.address, std::move(change));
+  co_return changed.status();
+}
+
+Task<absl::Status> AccountRestore::RestoreNames(Directory::Entry account, AccountId there,
+                                                std::vector<Named> mailboxes) {
+  for (const Named& mailbox : mailboxes) {
+    if (mailbox.special_use == 0 || mailbox.name == kInbox) continue;
+    absl::Status set =
+        co_await directory_->SetSpecialUse(account, mailbox.name, mailbox.special_use);
+    if (!set.ok()) co_return set;
+  }
+  absl::StatusOr<std::vector<std::string>> names = co_await records_.Subscriptions(there);
+  if (!names.ok()) co_return names.status();
+  for (std::string& name : *names) {
+    absl::Status set = co_await directory_->SetSubscribed(account, std::move(name), true);
+    if (!set.ok()) co_return set;
+  }
+  co_return absl::OkStatus();
 }
 
 Task<absl::StatusOr<RestoredMailbox>> AccountRestore::RestoreMailbox(Directory::Entry account,

@@ -47,6 +47,11 @@ class AccountRestore {
   Task<absl::StatusOr<AccountRecords::Loaded>> FindInBackup(std::string address);
   Task<absl::StatusOr<Directory::Entry>> FindOrMakeAccount(AccountRecords::Loaded there,
                                                            bool* made);
+  // Of an account that was made, what it was allowed.
+  Task<absl::Status> RestoreSettings(AccountRecords::Loaded there);
+  // Of one, too: subscriptions, and what mailboxes are used for.
+  Task<absl::Status> RestoreNames(Directory::Entry account, AccountId there,
+                                  std::vector<Named> mailboxes);
   Task<absl::StatusOr<RestoredMailbox>> RestoreMailbox(Directory::Entry account, Named from);
   Task<absl::Status> ReadWhatIsThere(MailboxId mailbox);
   // Those that were deleted not long ago the mailbox itself still has. What is left of

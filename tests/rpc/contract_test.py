@@ -56,7 +56,8 @@ class Service:
         self.notify.settimeout(DEADLINE)
         self.process = subprocess.Popen(
             [PROGRAM, "--set", "listen=['%s']" % self.address,
-             "--set", "data_dir=" + os.path.join(self.directory, "data")],
+             "--set", "data_dir=" + os.path.join(self.directory, "data"),
+             "--set", "backup.directory=" + os.path.join(self.directory, "backups")],
             env=dict(os.environ, NOTIFY_SOCKET=path))
         lines = []
         while "READY=1" not in lines:
@@ -347,6 +348,43 @@ class Contract(unittest.TestCase):
         self.assertEqual(result.status.code, grpc.StatusCode.RESOURCE_EXHAUSTED.value[0])
         session = self.maildrop.Login(self.login("anne@example.org"), timeout=DEADLINE)
         self.assertEqual([row.uidl for row in session.rows], [first.uidl])
+
+    def test_an_account_that_was_deleted_comes_back_with_all_that_it_had(self):
+        self.create("ann")
+        self.deliver(["ann"])
+        self.ask("CreateMailbox", mailbox="Spam", special_use=["\\Junk"])
+        self.ask("SetSubscribed", mailbox="Spam", subscribed=True)
+        request = accounts_pb2.UpdateAccountRequest()
+        request.account.address = "ann"
+        request.account.disabled = request.account.imap_disabled = True
+        request.account.quota.octets, request.account.quota.messages = 0, 77
+        request.account.pop3_policy.deletion = types_pb2.Pop3Policy.DELETION_HIDE
+        request.update_mask.paths.extend(["disabled", "imap_disabled", "quota.octets",
+                                          "quota.messages", "pop3_policy.deletion"])
+        self.accounts.UpdateAccount(request, timeout=DEADLINE)
+
+        def what_there_is():
+            account = self.accounts.GetAccount(
+                accounts_pb2.GetAccountRequest(address="ann"), timeout=DEADLINE).account
+            account.account_id = ""
+            account.created.Clear()
+            listed = self.ask("ListMailboxes")
+            return (account, list(listed.subscriptions),
+                    [(box.name, list(box.special_use), box.message_count)
+                     for box in listed.mailboxes])
+
+        before = what_there_is()
+        self.assertEqual(before[0].quota.messages, 77)
+        self.admin.CreateBackup(admin_pb2.CreateBackupRequest(), timeout=DEADLINE)
+        self.accounts.DeleteAccount(
+            accounts_pb2.DeleteAccountRequest(address="ann"), timeout=DEADLINE)
+        restored = self.admin.RestoreAccount(
+            admin_pb2.RestoreAccountRequest(address="ann"), timeout=DEADLINE)
+        self.assertTrue(restored.account_made)
+        self.assertEqual(what_there_is(), before)
+        self.admin.PruneBackups(admin_pb2.PruneBackupsRequest(keep=1), timeout=DEADLINE)
+        listed = self.admin.ListBackups(admin_pb2.ListBackupsRequest(), timeout=DEADLINE)
+        self.assertEqual(list(listed.backups), [restored.backup])
 
     def test_an_operator_sees_mailboxes_and_a_sound_store(self):
         self.create("ann")
