@@ -37,9 +37,17 @@ TEST_F(OutageTest, SaysSysTempAtALoginWhenTheServiceStaysAway) {
 TEST_F(OutageTest, LetsALoginWaitForAServiceThatComesBackInTime) {
   auto client = Connect();
   EXPECT_THAT(client->ReadLine(), StartsWith("+OK"));
+  // A login that is under way tells when the front-end has noticed that the service is away.
+  storage_.AddAccount("other", "secret", {});
+  storage_.StopAnswering(true);
+  EXPECT_EQ(client->Command("USER other"), "+OK Send PASS.");
+  client->Send("PASS secret\r\n");
+  ASSERT_TRUE(storage_.WaitForLogins(1));
   storage_.Stop();
-  client->Send("USER user\r\n");
-  EXPECT_EQ(client->ReadLine(), "+OK Send PASS.");
+  EXPECT_THAT(client->ReadLine(), StartsWith("-ERR [SYS/TEMP] "));
+  storage_.StopAnswering(false);
+
+  EXPECT_EQ(client->Command("USER user"), "+OK Send PASS.");
   client->Send("PASS secret\r\n");
   clock_.AwaitLooks();
   storage_.Start();
