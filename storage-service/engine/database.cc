@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "storage-service/engine/key_codec.h"
+#include "storage-service/engine/ordered_logs.h"
 #include "storage-service/engine/rocks_options.h"
 #include "storage-service/engine/rocks_status.h"
 #include "storage-service/engine/wal_inspection.h"
@@ -56,9 +57,11 @@ Database::~Database() {
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path,
                                                          const EngineOptions& options,
                                                          Recovery recovery) {
-  std::shared_ptr<rocksdb::Env> own_env;
-  if (options.file_system != nullptr) own_env = rocksdb::NewCompositeEnv(options.file_system);
-  rocksdb::Env* env = own_env != nullptr ? own_env.get() : rocksdb::Env::Default();
+  std::shared_ptr<rocksdb::Env> own_env =
+      rocksdb::NewCompositeEnv(std::make_shared<OrderedLogs>(
+          options.file_system != nullptr ? options.file_system
+                                         : rocksdb::FileSystem::Default()));
+  rocksdb::Env* env = own_env.get();
 
   absl::StatusOr<StoreDirectory> directory = StoreDirectory::Open(
       path, env,

@@ -58,7 +58,7 @@ class Database {
   // In this order: RocksDB goes first, then its environment, then the lock.
   const std::string path_;
   std::optional<StoreDirectory> directory_;
-  std::shared_ptr<rocksdb::Env> env_;                    // null: the machine's
+  const std::shared_ptr<rocksdb::Env> env_;
   std::shared_ptr<BackgroundErrors> background_errors_;  // with RocksDB
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // destroyed through db_
