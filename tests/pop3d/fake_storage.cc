@@ -123,10 +123,14 @@ class FakeStorage::MessagesFake final : public v1::MessagesService::Service {
       if (!full) continue;
       if (frames_left == 0) return ToGrpcStatus(end);
       --frames_left;
-      if (!writer->Write(frame)) return grpc::Status::CANCELLED;
+      const bool written = writer->Write(frame);
+      absl::MutexLock lock(&storage_.mutex_);
+      if (!written) {
+        ++storage_.cut_reads_;
+        return grpc::Status::CANCELLED;
+      }
       frame.Clear();
       octets = 0;
-      absl::MutexLock lock(&storage_.mutex_);
       ++storage_.frames_sent_;
     }
     return grpc::Status::OK;
@@ -633,6 +637,11 @@ v1::CloseRequest FakeStorage::last_close() {
 int FakeStorage::frames_sent() {
   absl::MutexLock lock(&mutex_);
   return frames_sent_;
+}
+
+int FakeStorage::cut_reads() {
+  absl::MutexLock lock(&mutex_);
+  return cut_reads_;
 }
 
 }  // namespace restante::pop3

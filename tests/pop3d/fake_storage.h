@@ -112,6 +112,8 @@ class FakeStorage {
   v1::CloseRequest last_close();
   // Frames that all Read calls have handed over to gRPC.
   int frames_sent();
+  // Read calls that the client has ended before their last frame.
+  int cut_reads();
 
  private:
   class MaildropFake;
@@ -180,6 +182,7 @@ class FakeStorage {
   absl::Duration heartbeat_interval_ ABSL_GUARDED_BY(mutex_);
   int stream_count_ ABSL_GUARDED_BY(mutex_) = 0;
   int frames_sent_ ABSL_GUARDED_BY(mutex_) = 0;
+  int cut_reads_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<v1::ReadRequest> reads_ ABSL_GUARDED_BY(mutex_);
   v1::LoginRequest last_login_ ABSL_GUARDED_BY(mutex_);
   v1::CommitRequest last_commit_ ABSL_GUARDED_BY(mutex_);
