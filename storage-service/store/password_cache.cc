@@ -1,8 +1,5 @@
 #include "storage-service/store/password_cache.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include <cstdlib>
@@ -12,13 +9,29 @@
 #include "storage-service/store/passwords.h"
 
 namespace restante::store {
+namespace {
+
+// Random octets that are wiped when they are no longer needed.
+class RandomKey {
+ public:
+  RandomKey() : octets_(KeyedMac::kOctets, '\0') {
+    auto* const to = reinterpret_cast<unsigned char*>(octets_.data());
+    if (RAND_bytes(to, static_cast<int>(octets_.size())) != 1) std::abort();
+  }
+  ~RandomKey() { Wipe(&octets_); }
+  RandomKey(const RandomKey&) = delete;
+  RandomKey& operator=(const RandomKey&) = delete;
+
+  absl::string_view octets() const { return octets_; }
+
+ private:
+  std::string octets_;
+};
+
+}  // namespace
 
 PasswordCache::PasswordCache(const Clock* clock, size_t entries, absl::Duration lifetime)
-    : clock_(clock), entries_(entries), lifetime_(lifetime) {
-  if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) std::abort();
-}
-
-PasswordCache::~PasswordCache() { OPENSSL_cleanse(key_.data(), key_.size()); }
+    : clock_(clock), entries_(entries), lifetime_(lifetime), mac_(RandomKey().octets()) {}
 
 PasswordCache::Mac PasswordCache::MacOf(const AccountId& account, uint64_t generation,
                                         absl::string_view password) const {
@@ -26,15 +39,7 @@ PasswordCache::Mac PasswordCache::MacOf(const AccountId& account, uint64_t gener
   std::string message =
       absl::StrCat(account.AsOctets(), absl::Hex(generation, absl::kZeroPad16), password);
   const WipeAtEnd wipe(&message);
-  Mac mac{};
-  unsigned int length = 0;
-  if (HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
-           reinterpret_cast<const unsigned char*>(message.data()), message.size(), mac.data(),
-           &length) == nullptr ||
-      length != mac.size()) {
-    std::abort();
-  }
-  return mac;
+  return mac_.Of(message);
 }
 
 bool PasswordCache::Knows(const AccountId& account, uint64_t generation,

@@ -7,7 +7,6 @@
 // generation, and what was remembered is never met again.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <list>
 
@@ -16,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "storage-service/store/keyed_mac.h"
 #include "storage-service/store/store.h"
 #include "storage-service/store/types.h"
 
@@ -26,7 +26,6 @@ class PasswordCache {
  public:
   // An entry is good for `lifetime` from when it was remembered, used or not.
   PasswordCache(const Clock* clock, size_t entries, absl::Duration lifetime);
-  ~PasswordCache();
   PasswordCache(const PasswordCache&) = delete;
   PasswordCache& operator=(const PasswordCache&) = delete;
 
@@ -39,7 +38,7 @@ class PasswordCache {
   size_t size() const;
 
  private:
-  using Mac = std::array<uint8_t, 32>;
+  using Mac = KeyedMac::Mac;
   struct Success {
     Mac mac;
     absl::Time expires;
@@ -49,7 +48,7 @@ class PasswordCache {
   const Clock* const clock_;
   const size_t entries_;
   const absl::Duration lifetime_;
-  std::array<uint8_t, 32> key_;
+  const KeyedMac mac_;
 
   mutable absl::Mutex mutex_;
   std::list<Success> by_use_ ABSL_GUARDED_BY(mutex_);  // the most recent first

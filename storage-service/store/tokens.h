@@ -3,12 +3,12 @@
 // encrypted: whoever holds it can read the payload, but can't make another.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "storage-service/store/keyed_mac.h"
 
 namespace restante::store {
 
@@ -20,13 +20,10 @@ class TokenSealer {
  public:
   static constexpr size_t kKeyOctets = 32;
   // By how much a token is longer than its payload.
-  static constexpr size_t kSealOctets = 32;
+  static constexpr size_t kSealOctets = KeyedMac::kOctets;
 
   // `key` has exactly kKeyOctets octets; anything else aborts.
   explicit TokenSealer(absl::string_view key);
-  ~TokenSealer();
-  TokenSealer(const TokenSealer&) = delete;
-  TokenSealer& operator=(const TokenSealer&) = delete;
 
   std::string Seal(TokenKind kind, absl::string_view payload) const;
 
@@ -35,10 +32,9 @@ class TokenSealer {
   absl::StatusOr<std::string> Open(TokenKind kind, absl::string_view token) const;
 
  private:
-  using Mac = std::array<uint8_t, kSealOctets>;
-  Mac MacOf(TokenKind kind, absl::string_view payload) const;
+  KeyedMac::Mac MacOf(TokenKind kind, absl::string_view payload) const;
 
-  std::array<uint8_t, kKeyOctets> key_;
+  KeyedMac mac_;
 };
 
 }  // namespace restante::store
