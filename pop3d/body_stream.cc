@@ -26,6 +26,7 @@ BodyStream::BodyStream(asio::io_context& context, v1::ReadRequest request)
 void BodyStream::AskAhead() {
   if (state_ != Frame::kNone || released_) return;
   state_ = Frame::kAsked;
+  to_grpc_.Give();
   StartRead(&frame_);
 }
 
@@ -75,6 +76,7 @@ void BodyStream::Cancel() {
 }
 
 void BodyStream::OnReadDone(bool ok) {
+  to_grpc_.Take();
   asio::post(context_, [self = self_, ok] { self->TakeFrame(ok); });
 }
 
@@ -86,6 +88,7 @@ void BodyStream::TakeFrame(bool ok) {
 }
 
 void BodyStream::OnDone(const grpc::Status& status) {
+  to_grpc_.Take();
   asio::post(context_, [self = self_, status] { self->TakeEnd(status); });
 }
 

@@ -15,6 +15,7 @@
 #include "asio/awaitable.hpp"
 #include "asio/executor_work_guard.hpp"
 #include "asio/io_context.hpp"
+#include "common/handover.h"
 #include "pop3d/deadlines.h"
 #include "pop3d/wakeup.h"
 #include "restante/v1/messages.grpc.pb.h"
@@ -56,6 +57,7 @@ class BodyStream final : public grpc::ClientReadReactor<v1::ReadResponse> {
   grpc::ClientContext call_;
   const v1::ReadRequest request_;
   v1::ReadResponse frame_;
+  Handover to_grpc_;
 
   enum class Frame { kNone, kAsked, kThere, kNoMore };
   Frame state_ = Frame::kNone;

@@ -9,6 +9,7 @@
 #include "asio/post.hpp"
 #include "asio/use_awaitable.hpp"
 #include "common/grpc_status.h"
+#include "common/handover.h"
 
 namespace restante::lmtp {
 
@@ -41,6 +42,7 @@ class MessageStream::Call
     }
     streams_.stub_->async()->DeliverStream(&context_, this);
     AddHold();
+    to_grpc_.Give();
     StartRead(&response_);
     StartCall();
   }
@@ -49,6 +51,7 @@ class MessageStream::Call
     const bool last = part.last();
     request_ = v1::DeliverStreamRequest();
     *request_.add_parts() = std::move(part);
+    to_grpc_.Give();
     if (last) {
       StartWriteLast(&request_, grpc::WriteOptions());
     } else {
@@ -59,6 +62,7 @@ class MessageStream::Call
   void Cancel() { context_.TryCancel(); }
 
   void OnWriteDone(bool /*ok*/) override {
+    to_grpc_.Take();
     asio::post(events_->executor, [events = events_] {
       events->writing = false;
       events->Wake();
@@ -66,6 +70,7 @@ class MessageStream::Call
   }
 
   void OnReadDone(bool ok) override {
+    to_grpc_.Take();
     v1::DeliveryResult result;
     if (ok && !response_.results().empty()) {
       result = std::move(*response_.mutable_results(0));
@@ -80,6 +85,7 @@ class MessageStream::Call
   }
 
   void OnDone(const grpc::Status& /*status*/) override {
+    to_grpc_.Take();
     // The reactor dies before ~MessageStreams may go on: its share of the channel must
     // not be the last one, or gRPC would end its threads from one of them.
     MessageStreams& streams = streams_;
@@ -94,6 +100,7 @@ class MessageStream::Call
   grpc::ClientContext context_;
   v1::DeliverStreamRequest request_;
   v1::DeliverStreamResponse response_;
+  Handover to_grpc_;
 };
 
 MessageStreams::MessageStreams(const std::shared_ptr<grpc::ChannelInterface>& channel)
