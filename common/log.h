@@ -3,9 +3,9 @@
 // JSON object. Nothing here rotates or ships logs: that is the supervisor's.
 //
 // All functions may be called from any thread. A call formats its line and puts it
-// into a bounded queue; a thread of the log's own writes. When the queue is full the
-// oldest lines are dropped and counted, and a later line tells how many: a log that
-// nobody drains never holds up a mail session.
+// into a bounded queue; a thread of the log's own writes it, at most some milliseconds
+// later. When the queue is full the oldest lines are dropped and counted, and a later
+// line tells how many: a log that nobody drains never holds up a mail session.
 //
 // Never pass a password or any part of a message.
 #pragma once

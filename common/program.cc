@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "common/config.h"
 #include "common/grpc_log.h"
 #include "common/log.h"
@@ -131,6 +132,9 @@ int RunProgramWithMessage(int argc, char** argv, const ProgramSpec& spec,
     termination.TakeSignals();
     ConfigureLogging(LoggingFrom(log()));
     RouteGrpcLog();
+    // Debian builds Abseil so that each Mutex, gRPC's too, is entered into one graph of
+    // the process under one lock, to find deadlocks.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     LogInfo(spec.name, "Starting", {{"version", kVersion}, {"config", options.config_file}});
     status = serve(termination);
     termination.ClearCallback();
