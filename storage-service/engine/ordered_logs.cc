@@ -55,15 +55,18 @@ class OrderedLogs::Log : public rocksdb::FSWritableFileOwnerWrapper {
     return status;
   }
 
-  // A log that has a younger one isn't appended to.
+  // Of a log that has a younger one: it isn't appended to any more. Under owner_'s mutex.
   IOStatus MakeDurable(IODebugContext* context) {
-    if (synced_ == appends_) return IOStatus::OK();
-    IOStatus status = Sync(IOOptions(), context);
+    if (durable_ || appends_ == 0) return IOStatus::OK();
+    IOStatus status;
+    if (synced_ != appends_) status = Sync(IOOptions(), context);
+    // RocksDB syncs the directory too, but after the log.
     std::unique_ptr<rocksdb::FSDirectory> entries;
     if (status.ok()) {
       status = owner_.target()->NewDirectory(directory_, IOOptions(), &entries, context);
     }
     if (status.ok()) status = entries->Fsync(IOOptions(), context);
+    durable_ = status.ok();
     return status;
   }
 
@@ -81,6 +84,7 @@ class OrderedLogs::Log : public rocksdb::FSWritableFileOwnerWrapper {
   OrderedLogs& owner_;
   const std::string directory_;
   bool in_order_ = false;  // of the appending thread
+  bool durable_ = false;
   std::atomic<uint64_t> appends_ = 0;
   // So many of them are durable, if not more.
   std::atomic<uint64_t> synced_ = 0;

@@ -64,6 +64,19 @@ TEST_F(OrderedLogsTest, ALogIsDurableBeforeAnythingIsInTheNext) {
   EXPECT_EQ(Read("000002.log"), "");
 }
 
+TEST_F(OrderedLogsTest, TheDirectoryEntryOfALogThatIsSyncedIsDurableToo) {
+  auto disk = std::make_shared<ForgetfulFileSystem>();
+  OrderedLogs logs(disk);
+  FilePtr first = Make(logs, "000001.log");
+  Append(first, "body");
+  EXPECT_TRUE(first->Sync({}, nullptr).ok());
+  FilePtr second = Make(logs, "000002.log");
+  Append(second, "row");
+  disk->Freeze();
+  disk->LoseUnsynced(0);
+  EXPECT_EQ(Read("000001.log"), "body");
+}
+
 TEST_F(OrderedLogsTest, NothingIsWrittenWhileTheLogBeforeCantBeSynced) {
   auto disk = std::make_shared<WatchedLogFileSystem>();
   OrderedLogs logs(disk);
