@@ -1,7 +1,8 @@
 // How many messages a second the engine makes durable, next to RocksDB alone with
 // the same writes on the same disk.
 //
-//   engine_bench [DIRECTORY [SECONDS]]
+//   engine_bench [--directory DIR] [--seconds S] [--submitters 1,8,64] [--rocks-alone]
+//                [--json]
 //
 // A message is a body of 4 KiB, its reference and a row of 200 octets. The engine
 // has so many messages under way, each submitted when the one before is complete;
@@ -12,14 +13,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/strings/numbers.h"
+#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "nlohmann/json.hpp"
 #include "rocksdb/db.h"
 #include "storage-service/engine/database.h"
 #include "storage-service/engine/key_codec.h"
@@ -84,7 +87,13 @@ class Chain {
   Version version_ = 0;
 };
 
-double EngineRate(const std::string& path, int submitters, double seconds) {
+struct EngineFigures {
+  double per_second = 0;
+  double commits_a_write = 0;
+  double microseconds_a_write = 0;
+};
+
+EngineFigures EngineRate(const std::string& path, int submitters, double seconds) {
   absl::StatusOr<std::unique_ptr<Engine>> engine = RocksEngine::Open(path);
   if (!engine.ok()) {
     std::fprintf(stderr, "%s\n", engine.status().ToString().c_str());
@@ -104,10 +113,10 @@ double EngineRate(const std::string& path, int submitters, double seconds) {
   for (const auto& chain : chains) messages += chain->messages();
   const double elapsed = std::chrono::duration<double>(Clock::now() - begin).count();
   std::map<std::string, double> stats = (*engine)->Stats();
-  std::printf("    %.1f commits a write, %.0f us a write\n",
-              stats["commits_total"] / stats["durable_writes_total"],
-              1e6 * stats["durable_write_seconds_total"] / stats["durable_writes_total"]);
-  return static_cast<double>(messages) / elapsed;
+  return {.per_second = static_cast<double>(messages) / elapsed,
+          .commits_a_write = stats["commits_total"] / stats["durable_writes_total"],
+          .microseconds_a_write =
+              1e6 * stats["durable_write_seconds_total"] / stats["durable_writes_total"]};
 }
 
 double RocksRate(const std::string& path, int writers, double seconds) {
@@ -151,28 +160,43 @@ double RocksRate(const std::string& path, int writers, double seconds) {
 }
 
 int Main(int argc, char** argv) {
-  std::filesystem::path parent =
-      argc > 1 ? std::filesystem::path(argv[1]) : std::filesystem::temp_directory_path();
+  CLI::App app("What the engine makes durable, next to RocksDB alone.");
+  std::string parent = std::filesystem::temp_directory_path();
   double seconds = 3;
-  if (argc > 2 && (!absl::SimpleAtod(argv[2], &seconds) || seconds <= 0)) {
-    std::fprintf(stderr, "usage: engine_bench [DIRECTORY [SECONDS]]\n");
-    return 2;
-  }
-  std::string directory = parent / "restante-bench-XXXXXX";
+  std::vector<int> submitters = {1, 8, 64};
+  bool rocks_alone = false;
+  bool json = false;
+  app.add_option("--directory", parent, "where the databases are made, on a disk");
+  app.add_option("--seconds", seconds, "of each measurement")->check(CLI::PositiveNumber);
+  app.add_option("--submitters", submitters, "how many at once")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--rocks-alone", rocks_alone, "leave the engine out");
+  app.add_flag("--json", json, "figures for programs");
+  CLI11_PARSE(app, argc, argv);
+
+  std::string directory = parent + "/restante-bench-XXXXXX";
   if (mkdtemp(directory.data()) == nullptr) {
     std::perror(directory.c_str());
     return 1;
   }
-  for (const int submitters : {1, 8, 64}) {
-    const double engine =
-        EngineRate(absl::StrCat(directory, "/engine", submitters), submitters, seconds);
-    const double rocks =
-        RocksRate(absl::StrCat(directory, "/rocks", submitters), submitters, seconds);
-    std::printf("%2d submitters: engine %7.0f messages/s, RocksDB alone %7.0f, ratio %.2f\n",
-                submitters, engine, rocks, engine / rocks);
-    std::filesystem::remove_all(absl::StrCat(directory, "/engine", submitters));
-    std::filesystem::remove_all(absl::StrCat(directory, "/rocks", submitters));
+  nlohmann::ordered_json figures;
+  for (const int count : submitters) {
+    const double rocks = RocksRate(absl::StrCat(directory, "/rocks", count), count, seconds);
+    nlohmann::ordered_json& row = figures[std::to_string(count)];
+    row["rocks_per_second"] = rocks;
+    std::filesystem::remove_all(absl::StrCat(directory, "/rocks", count));
+    if (!rocks_alone) {
+      const EngineFigures engine =
+          EngineRate(absl::StrCat(directory, "/engine", count), count, seconds);
+      row["engine_per_second"] = engine.per_second;
+      row["commits_a_write"] = engine.commits_a_write;
+      row["microseconds_a_write"] = engine.microseconds_a_write;
+      std::filesystem::remove_all(absl::StrCat(directory, "/engine", count));
+    }
+    if (!json) std::printf("%2d submitters: %s\n", count, row.dump().c_str());
   }
+  if (json) std::printf("%s\n", figures.dump().c_str());
   std::filesystem::remove_all(directory);
   return 0;
 }

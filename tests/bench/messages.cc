@@ -1,5 +1,6 @@
 #include "tests/bench/messages.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "tests/bench/connection.h"
@@ -9,6 +10,20 @@ namespace {
 
 constexpr std::string_view kField = "X-Load: ";
 constexpr std::string_view kDotLine = "..this line begins with a dot\r\n";
+
+// From the field that says whose the message is.
+MessageId IdOf(std::string_view message) {
+  const std::string_view line =
+      message.substr(kField.size(), message.find("\r\n") - kField.size());
+  const size_t space = line.find(' ');
+  MessageId id;
+  if (message.substr(0, kField.size()) != kField || space == std::string_view::npos) {
+    InvalidRun("not a message of ours: \"" + std::string(message.substr(0, 300)) + "\"");
+  }
+  id.user = line.substr(0, space);
+  std::from_chars(line.data() + space + 1, line.data() + line.size(), id.number);
+  return id;
+}
 
 }  // namespace
 
@@ -30,6 +45,7 @@ std::string Messages::Header(const MessageId& id) const {
 
 std::string Messages::OnTheWire(const MessageId& id) const {
   std::string message = Header(id);
+  message.reserve(octets_ + 16);
   // One octet more on the wire than counted, for the stuffed dot.
   message.append(body_, 0, octets_ + 1 - 2 - message.size());
   // The cut may be behind a CR.
@@ -38,25 +54,42 @@ std::string Messages::OnTheWire(const MessageId& id) const {
   return message;
 }
 
+std::string Messages::Plain(const MessageId& id) const {
+  std::string message = OnTheWire(id);
+  message.erase(message.find("\r\n\r\n") + 4, 1);
+  return message;
+}
+
+std::string Messages::InFile(const MessageId& id) const {
+  std::string message = Plain(id);
+  std::erase(message, '\r');
+  return message;
+}
+
 MessageId Messages::Check(std::string_view received, uint64_t listed_octets) const {
-  const auto about = [&] { return "\"" + std::string(received.substr(0, 300)) + "\""; };
   size_t at = 0;
   while (received.substr(at, kField.size()) != kField) {
     at = received.find("\r\n", at);
-    if (at == std::string_view::npos) InvalidRun("not a message of ours: " + about());
+    if (at == std::string_view::npos) {
+      InvalidRun("not a message of ours: \"" + std::string(received.substr(0, 300)) + "\"");
+    }
     at += 2;
   }
-  const std::string_view ours = received.substr(at);
-  const std::string_view line = ours.substr(kField.size(), ours.find("\r\n") - kField.size());
-  const size_t space = line.find(' ');
-  MessageId id;
-  if (space == std::string_view::npos) InvalidRun("not a message of ours: " + about());
-  id.user = line.substr(0, space);
-  std::from_chars(line.data() + space + 1, line.data() + line.size(), id.number);
-  if (ours != OnTheWire(id)) InvalidRun("wrong octets in " + about());
+  MessageId id = IdOf(received.substr(at));
+  if (received.substr(at) != OnTheWire(id)) {
+    InvalidRun("wrong octets in message " + std::to_string(id.number) + " to " + id.user);
+  }
   if (received.size() != listed_octets + 1) {
     InvalidRun("LIST announced " + std::to_string(listed_octets) + " octets and RETR sent " +
                std::to_string(received.size() - 1));
+  }
+  return id;
+}
+
+MessageId Messages::CheckPlain(std::string_view received) const {
+  MessageId id = IdOf(received);
+  if (received != Plain(id)) {
+    InvalidRun("wrong octets in message " + std::to_string(id.number) + " to " + id.user);
   }
   return id;
 }

@@ -9,8 +9,11 @@
 
 namespace restante::bench {
 
+// In place of a user's name: a message that went to several.
+inline constexpr std::string_view kEveryone = "everyone";
+
 struct MessageId {
-  std::string user;
+  std::string user;  // or kEveryone
   uint64_t number = 0;
 };
 
@@ -24,10 +27,19 @@ class Messages {
   // line ending in CRLF, without the final dot.
   std::string OnTheWire(const MessageId& id) const;
 
+  // As the contract carries it: not stuffed.
+  std::string Plain(const MessageId& id) const;
+
+  // As a Maildir has it: not stuffed, every line ending in LF.
+  std::string InFile(const MessageId& id) const;
+
   // Checks what a server sent for RETR. It may have put header fields of its own in
   // front; from our first field on every octet has to be right, and the sum of all has
   // to be what LIST said. Otherwise the run is invalid.
   MessageId Check(std::string_view received, uint64_t listed_octets) const;
+
+  // The same for octets that aren't stuffed, and have nothing put in front.
+  MessageId CheckPlain(std::string_view received) const;
 
  private:
   std::string Header(const MessageId& id) const;
