@@ -7,7 +7,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
@@ -21,6 +20,7 @@
 #include "tests/bench/api_reading.h"
 #include "tests/bench/bare_stream.h"
 #include "tests/bench/connection.h"
+#include "tests/bench/users.h"
 
 namespace restante::bench {
 namespace {
@@ -38,58 +38,41 @@ struct ApiOptions {
   uint32_t bare_messages = 0;
 };
 
-struct Account {
-  std::string address;
-  std::string password;
-};
-
-std::vector<Account> ReadAccounts(const std::string& path) {
-  std::ifstream file(path);
-  std::vector<Account> accounts;
-  for (std::string line; std::getline(file, line);) {
-    const size_t tab = line.find('\t');
-    if (tab == std::string::npos) InvalidRun(path + ": not a NAME<TAB>PASSWORD: " + line);
-    accounts.push_back({line.substr(0, tab), line.substr(tab + 1)});
-  }
-  if (accounts.empty()) InvalidRun(path + ": no users");
-  return accounts;
-}
-
 Clock::duration Seconds(double seconds) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 // Every message that was answered is there once, and nothing else; then none is.
-void CheckAndErase(const ApiOptions& options, const std::vector<Account>& accounts,
+void CheckAndErase(const ApiOptions& options, const std::vector<Credentials>& accounts,
                    const Messages& messages, const Delivered& delivered) {
   const auto channel = OpenChannel(options.server);
-  for (const Account& account : accounts) {
+  for (const Credentials& account : accounts) {
     std::set<uint64_t> expected;
-    if (const auto found = delivered.numbers.find(account.address);
+    if (const auto found = delivered.numbers.find(account.name);
         found != delivered.numbers.end()) {
       expected.insert(found->second.begin(), found->second.end());
     }
-    ApiMailbox mailbox(channel, account.address, account.password);
+    ApiMailbox mailbox(channel, account.name, account.password);
     mailbox.Read(messages, [&](const MessageId& id, uint64_t) {
-      if (id.user != account.address || expected.erase(id.number) == 0) {
-        InvalidRun(account.address + ": message " + std::to_string(id.number) +
+      if (id.user != account.name || expected.erase(id.number) == 0) {
+        InvalidRun(account.name + ": message " + std::to_string(id.number) +
                    " is there twice, or was never acknowledged");
       }
     });
     if (!expected.empty()) {
-      InvalidRun(account.address + ": acknowledged message " +
-                 std::to_string(*expected.begin()) + " is missing");
+      InvalidRun(account.name + ": acknowledged message " + std::to_string(*expected.begin()) +
+                 " is missing");
     }
     mailbox.Erase();
   }
 }
 
 nlohmann::ordered_json Deliver(const ApiOptions& options) {
-  const std::vector<Account> accounts = ReadAccounts(options.users_file);
+  const std::vector<Credentials> accounts = ReadUsers(options.users_file);
   const Messages messages(options.octets);
   DeliveryPlan plan{
       .server = options.server, .streams = options.streams, .under_way = options.under_way};
-  for (const Account& account : accounts) plan.users.push_back(account.address);
+  for (const Credentials& account : accounts) plan.users.push_back(account.name);
   plan.measured_from = Clock::now() + Seconds(options.warm_up_seconds);
   plan.until = plan.measured_from + Seconds(options.seconds);
   const Delivered delivered = DeliverOverStreams(plan, messages);
@@ -99,9 +82,9 @@ nlohmann::ordered_json Deliver(const ApiOptions& options) {
 }
 
 nlohmann::ordered_json Fetch(const ApiOptions& options) {
-  std::vector<Account> accounts;
+  std::vector<Credentials> accounts;
   if (options.bare_messages == 0) {
-    accounts = ReadAccounts(options.users_file);
+    accounts = ReadUsers(options.users_file);
     if (accounts.size() < options.streams) InvalidRun("fewer users than streams");
   }
   const Messages messages(options.octets);
@@ -116,7 +99,7 @@ nlohmann::ordered_json Fetch(const ApiOptions& options) {
       const ApiMailbox mailbox =
           options.bare_messages > 0
               ? ApiMailbox(channel, options.bare_messages)
-              : ApiMailbox(channel, accounts[i].address, accounts[i].password);
+              : ApiMailbox(channel, accounts[i].name, accounts[i].password);
       if (mailbox.uids().empty()) InvalidRun("nothing to fetch");
       while (Clock::now() < until) {
         mailbox.Read(messages, [&](const MessageId&, uint64_t size) {

@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
+#include <utility>
 
 #include "asio/co_spawn.hpp"
 #include "asio/detached.hpp"
 #include "asio/ip/address.hpp"
 #include "asio/steady_timer.hpp"
+#include "tests/bench/users.h"
 
 namespace restante::bench {
 namespace {
@@ -24,20 +25,14 @@ tcp::endpoint ParseEndpoint(const std::string& text) {
   return tcp::endpoint(address, static_cast<uint16_t>(std::stoi(text.substr(colon + 1))));
 }
 
-// Lines of NAME<TAB>PASSWORD.
-std::vector<User> ReadUsers(const std::string& path, uint64_t messages) {
-  std::ifstream file(path);
+std::vector<User> Users(const std::string& path, uint64_t messages) {
   std::vector<User> users;
-  for (std::string line; std::getline(file, line);) {
-    const size_t tab = line.find('\t');
-    if (tab == std::string::npos) InvalidRun(path + ": not a NAME<TAB>PASSWORD: " + line);
-    User user;
-    user.name = line.substr(0, tab);
-    user.password = line.substr(tab + 1);
+  for (Credentials& credentials : ReadUsers(path)) {
+    User& user = users.emplace_back();
+    user.name = std::move(credentials.name);
+    user.password = std::move(credentials.password);
     user.messages = messages;
-    users.push_back(std::move(user));
   }
-  if (users.empty()) InvalidRun(path + ": no users");
   return users;
 }
 
@@ -64,7 +59,7 @@ Run::Run(Options options)
       messages_(options_.octets),
       pop3_(ParseEndpoint(options_.pop3)),
       lmtp_(ParseEndpoint(options_.lmtp)),
-      users_(ReadUsers(options_.users_file, options_.messages_per_user)),
+      users_(Users(options_.users_file, options_.messages_per_user)),
       next_number_(std::chrono::duration_cast<std::chrono::nanoseconds>(
                        std::chrono::system_clock::now().time_since_epoch())
                        .count()) {

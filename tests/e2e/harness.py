@@ -331,7 +331,7 @@ def unpacked(package):
     """The directory with the files of a package that isn't installed (.dev/packages)."""
     path = os.path.join(SOURCE_DIR, "build", "unpacked", package)
     if not os.path.isdir(path):
-        raise RuntimeError("%s isn't there: ./dev test unpacks it" % path)
+        raise RuntimeError("%s isn't there: ./dev test unpacks it, or for rivals ./dev bench" % path)
     return path
 
 

@@ -2,8 +2,8 @@
 with as many marks as it likes, and in the largest maildrops. Clients that are slow or
 silent are in hostile_test.py.
 
-Memory is the resident set: what a number of sessions add to it after as many have been
-there, so that what is there once for all isn't counted for each.
+Memory is the resident set: what a number of sessions add to it after a third as many
+have been there, so that what is there once for all isn't counted for each.
 """
 
 import gc

@@ -27,7 +27,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "e2e"))
 
-import harness  # noqa: E402, F401
+import harness  # noqa: E402
 
 PASSWORD = "tulip"
 
@@ -86,6 +86,11 @@ class Server:
     def make_large(self, group, load, octets, messages):
         run([load, *self.load_arguments(group), "--octets", str(octets), "--messages",
              str(messages), "--connections", "64", "--unread", "fill"])
+
+    def await_answers(self, process, *addresses, seconds=20):
+        for address in addresses:
+            harness.eventually(lambda: answers(address, process, self.title), seconds,
+                               "%s at %s" % (self.title, address))
 
     def read_log(self, *names):
         text = ""

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 
 import harness
-from . import PASSWORD, CannotRun, Owner, Server, answers, free_addresses, port, run
+from . import PASSWORD, CannotRun, Owner, Server, free_addresses, port, run
 
 PACKAGES = ("courier-pop", "courier-base", "courier-authdaemon", "courier-authlib",
             "courier-authlib-userdb", "libcourier-unicode4", "libgamin0", "libltdl7")
@@ -108,9 +108,7 @@ class Courier(Server):
             self._process = subprocess.Popen(
                 self._namespace + ["sh", self._script], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, preexec_fn=harness.die_with_parent)
-        for address in (self.pop3,):
-            harness.eventually(lambda: answers(address, self._process, self.title), 20,
-                               "%s at %s" % (self.title, address))
+        self.await_answers(self._process, self.pop3)
 
     def roots(self):
         return [self._process.pid]

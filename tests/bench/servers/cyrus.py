@@ -13,7 +13,7 @@ import shutil
 import subprocess
 
 import harness
-from . import PASSWORD, CannotRun, Owner, Server, answers, free_addresses, run
+from . import PASSWORD, CannotRun, Owner, Server, free_addresses, run
 
 PACKAGES = ("cyrus-common", "cyrus-pop3d", "libical3", "libxapian30", "db5.3-util")
 
@@ -108,9 +108,7 @@ class Cyrus(Server):
                  "-D", "-p", os.path.join(self.dir, "master.pid")],
                 env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=harness.die_with_parent)
-        for address in (self.pop3, self.lmtp):
-            harness.eventually(lambda: answers(address, self._master, self.title), 30,
-                               "%s at %s" % (self.title, address))
+        self.await_answers(self._master, self.pop3, self.lmtp, seconds=30)
 
     def roots(self):
         return [self._master.pid]

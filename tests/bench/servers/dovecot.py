@@ -14,7 +14,7 @@ import signal
 import subprocess
 
 import harness
-from . import PASSWORD, CannotRun, Owner, Server, answers, free_addresses, port, run
+from . import PASSWORD, CannotRun, Owner, Server, free_addresses, port, run
 
 CONFIGURATION = """
 base_dir = {dir}/base
@@ -131,9 +131,7 @@ class Dovecot(Server):
         self._process = subprocess.Popen(
             ["/usr/sbin/dovecot", "-F", "-c", self._config],
             stdin=subprocess.DEVNULL, preexec_fn=harness.die_with_parent)
-        for address in (self.pop3, self.lmtp):
-            harness.eventually(lambda: answers(address, self._process, self.title), 20,
-                               "%s at %s" % (self.title, address))
+        self.await_answers(self._process, self.pop3, self.lmtp)
 
     def roots(self):
         return [self._process.pid]
