@@ -9,7 +9,8 @@ namespace {
 
 // The first piece holds a few rows, and later ones more and more.
 constexpr size_t kFirstPieceOctets = 512;
-constexpr size_t kLargestPieceOctets = 64 * 1024;
+// Well below what makes glibc's free() look through all that was freed before.
+constexpr size_t kLargestPieceOctets = 32 * 1024;
 
 }  // namespace
 

@@ -68,8 +68,7 @@ Task<absl::StatusOr<MailboxStatus>> AccountMailboxes::Get(std::string address,
   if (!named.ok()) co_return named.status();
   absl::StatusOr<MailboxStatus> status = co_await StatusFor(*std::move(named));
   if (!status.ok()) co_return status.status();
-  absl::StatusOr<bool> subscribed =
-      co_await directory_->IsSubscribed((*account)->id, status->name);
+  absl::StatusOr<bool> subscribed = co_await directory_->IsSubscribed(*account, status->name);
   if (!subscribed.ok()) co_return subscribed.status();
   status->subscribed = *subscribed;
   co_return status;
@@ -108,21 +107,23 @@ Task<absl::StatusOr<RowPage>> AccountMailboxes::QueryMessages(std::string addres
   const std::vector<UidRange> runs = Clipped(std::move(query.uids), first, head.uid_next);
   uint32_t next = runs.empty() ? 0 : first;
   page.rows.reserve(std::min<uint64_t>(*limit, head.message_count));
-  while (next != 0 && page.rows.size() < *limit) {
-    const size_t room = std::min(*limit - page.rows.size(), kListedRows);
-    absl::StatusOr<RowScan> scan = co_await ScanRuns(
-        engine_, (*found)->id(), runs, next, query.after_modseq == 0 ? room : kPageRows);
-    if (!scan.ok()) co_return scan.status();
-    next = scan->next_uid;
-    for (const auto& [uid, row] : scan->rows) {
-      if (row.modseq <= query.after_modseq) continue;
-      if (page.rows.size() == *limit) {
-        next = uid;
-        break;
-      }
+  uint32_t first_left_out = 0;
+  const auto take = [&](uint32_t uid, const StoredRow& row) {
+    if (row.modseq <= query.after_modseq || first_left_out != 0) return;
+    if (page.rows.size() == *limit) {
+      first_left_out = uid;
+    } else {
       page.rows.push_back(row.AsMessage(uid));
     }
+  };
+  while (next != 0 && first_left_out == 0 && page.rows.size() < *limit) {
+    const size_t room = std::min(*limit - page.rows.size(), kPageRows);
+    const absl::StatusOr<uint32_t> visited = co_await VisitRuns(
+        engine_, (*found)->id(), runs, next, query.after_modseq == 0 ? room : kPageRows, take);
+    if (!visited.ok()) co_return visited.status();
+    next = *visited;
   }
+  if (first_left_out != 0) next = first_left_out;
   page.end = next == 0;
   co_return page;
 }

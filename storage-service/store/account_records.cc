@@ -89,6 +89,8 @@ Task<absl::StatusOr<AccountRecords::Loaded>> AccountRecords::Load(AccountId acco
   }
   const auto inbox = DecodeMailbox(account, kInbox, **value);
   if (!inbox.ok()) co_return inbox.status();
+  const auto subscribed = co_await IsSubscribed(account, kInbox);
+  if (!subscribed.ok()) co_return subscribed.status();
 
   auto entry = std::make_shared<AccountEntry>();
   entry->id = account;
@@ -102,6 +104,7 @@ Task<absl::StatusOr<AccountRecords::Loaded>> AccountRecords::Load(AccountId acco
   entry->generation = record->generation();
   entry->inbox = inbox->id;
   entry->inbox_uidvalidity = inbox->uidvalidity;
+  entry->inbox_subscribed = *subscribed;
   entry->created = absl::FromUnixMicros(record->created_us());
   entry->domain = DomainOf(record->normalized_address());
   entry->own_policy = FromRecord(record->pop3_policy());

@@ -67,6 +67,7 @@ struct AccountEntry {
   uint64_t generation = 0;    // grows with every change of the account
   MailboxId inbox;
   uint32_t inbox_uidvalidity = 0;
+  bool inbox_subscribed = false;
   absl::Time created;
   std::string domain;  // of the address, in normal form; empty: none
   Pop3Policy own_policy;
@@ -132,7 +133,7 @@ class Directory : public Accounts, public Aliases {
   // The account's record of the UIDVALIDITY that a mailbox has.
   Task<absl::Status> SetUidvalidity(Entry account, NamedMailbox mailbox);
   Task<absl::StatusOr<std::vector<std::string>>> SubscriptionsOf(AccountId account);
-  Task<absl::StatusOr<bool>> IsSubscribed(AccountId account, std::string name);
+  Task<absl::StatusOr<bool>> IsSubscribed(Entry account, std::string name);
   Task<absl::Status> SetSubscribed(Entry account, std::string name, bool subscribed);
   // Whether an account has this mailbox, under whatever name.
   Task<absl::StatusOr<bool>> HasMailbox(AccountId account, MailboxId mailbox);

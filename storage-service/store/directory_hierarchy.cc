@@ -223,8 +223,12 @@ Task<absl::StatusOr<std::vector<std::string>>> Directory::SubscriptionsOf(Accoun
   return records_->Subscriptions(account);
 }
 
-Task<absl::StatusOr<bool>> Directory::IsSubscribed(AccountId account, std::string name) {
-  return records_->IsSubscribed(account, std::move(name));
+Task<absl::StatusOr<bool>> Directory::IsSubscribed(Entry account, std::string name) {
+  // Clients ask for INBOX over and over: its status takes no read.
+  if (name == kInbox) co_return account->inbox_subscribed;
+  absl::StatusOr<bool> subscribed =
+      co_await records_->IsSubscribed(account->id, std::move(name));
+  co_return subscribed;
 }
 
 Task<absl::Status> Directory::SetSubscribed(Entry account, std::string name, bool subscribed) {
@@ -233,7 +237,9 @@ Task<absl::Status> Directory::SetSubscribed(Entry account, std::string name, boo
   absl::Status legal = absl::OkStatus();
   if (subscribed && name != kInbox) legal = CheckNewMailboxName(name);
   if (!legal.ok()) co_return legal;
+  const bool inbox = name == kInbox;
   absl::Status set = co_await records_->SetSubscribed(account->id, std::move(name), subscribed);
+  if (inbox) cache_->Forget(account->id);
   mailboxes_->watches().NoteMailboxes(account->id);
   co_return set;
 }

@@ -56,6 +56,11 @@ void Fill(const StoredRow& row, format::MailboxRow& record) {
   if (row.was_retrieved()) record.set_retrieved_us(absl::ToUnixMicros(row.retrieved));
 }
 
+absl::Time TimeOf(int64_t microseconds) {
+  return microseconds == 0 ? absl::InfinitePast() : absl::FromUnixMicros(microseconds);
+}
+
+// Every field of the row: it may hold another.
 absl::Status FromRecord(const format::MailboxRow& record, StoredRow& row) {
   const std::optional<Id128> guid = Id128::FromOctets(record.guid());
   const std::optional<Id128> body =
@@ -73,9 +78,9 @@ absl::Status FromRecord(const format::MailboxRow& record, StoredRow& row) {
   row.has_dot_line = record.has_dot_line();
   row.body = *body;
   row.hidden_modseq = record.hidden_modseq();
-  if (record.hidden_us() != 0) row.hidden = absl::FromUnixMicros(record.hidden_us());
+  row.hidden = TimeOf(record.hidden_us());
   row.downgraded_octets = record.downgraded_octets();
-  if (record.retrieved_us() != 0) row.retrieved = absl::FromUnixMicros(record.retrieved_us());
+  row.retrieved = TimeOf(record.retrieved_us());
   return absl::OkStatus();
 }
 

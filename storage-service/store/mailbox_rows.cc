@@ -49,49 +49,69 @@ Task<absl::StatusOr<engine::ScanPage>> ScanKeys(engine::Engine* engine, MailboxI
   co_return page;
 }
 
-Task<absl::StatusOr<RowScan>> ScanRows(engine::Engine* engine, MailboxId mailbox,
-                                       uint32_t first_uid, uint32_t end_uid, size_t limit) {
-  RowScan scan;
-  if (first_uid >= end_uid || limit == 0) co_return scan;
+Task<absl::StatusOr<uint32_t>> VisitRows(engine::Engine* engine, MailboxId mailbox,
+                                         uint32_t first_uid, uint32_t end_uid, size_t limit,
+                                         RowVisitor visitor) {
+  if (first_uid >= end_uid || limit == 0) co_return uint32_t{0};
   absl::StatusOr<engine::ScanPage> page =
       co_await ScanKeys(engine, mailbox, RowKey(first_uid), RowKey(end_uid), limit);
   if (!page.ok()) co_return page.status();
-  scan.rows.reserve(page->entries.size());
+  uint32_t last = 0;
+  StoredRow row;
   for (const auto& [key, value] : page->entries) {
     absl::StatusOr<uint32_t> uid = ParseRowKey(key);
     if (!uid.ok()) co_return uid.status();
-    auto& [row_uid, row] = scan.rows.emplace_back();
-    row_uid = *uid;
     absl::Status decoded = DecodeRow(value, row);
     if (!decoded.ok()) co_return decoded;
+    last = *uid;
+    visitor(last, row);
   }
-  if (!page->next.empty() && !scan.rows.empty() && scan.rows.back().first + 1 < end_uid) {
-    scan.next_uid = scan.rows.back().first + 1;
-  }
+  const bool more = !page->next.empty() && last != 0 && last + 1 < end_uid;
+  co_return more ? last + 1 : uint32_t{0};
+}
+
+Task<absl::StatusOr<uint32_t>> VisitRuns(engine::Engine* engine, MailboxId mailbox,
+                                         std::vector<UidRange> runs, uint32_t first_uid,
+                                         size_t limit, RowVisitor visitor) {
+  const auto ends_before = [](const UidRange& run, uint32_t uid) { return run.last < uid; };
+  auto run = std::lower_bound(runs.begin(), runs.end(), first_uid, ends_before);
+  if (run == runs.end()) co_return uint32_t{0};
+  const auto visit_those_in_runs = [&](uint32_t uid, StoredRow& row) {
+    while (run->last < uid) ++run;  // there is one: the scan ends with the last
+    if (uid >= run->first) visitor(uid, row);
+  };
+  const absl::StatusOr<uint32_t> next =
+      co_await VisitRows(engine, mailbox, std::max(first_uid, run->first), runs.back().last + 1,
+                         limit, visit_those_in_runs);
+  if (!next.ok() || *next == 0) co_return next;
+  run = std::lower_bound(run, runs.end(), *next, ends_before);
+  co_return std::max(*next, run->first);
+}
+
+Task<absl::StatusOr<RowScan>> ScanRows(engine::Engine* engine, MailboxId mailbox,
+                                       uint32_t first_uid, uint32_t end_uid, size_t limit) {
+  RowScan scan;
+  const auto keep = [&scan](uint32_t uid, StoredRow& row) {
+    scan.rows.emplace_back(uid, std::move(row));
+  };
+  const absl::StatusOr<uint32_t> next =
+      co_await VisitRows(engine, mailbox, first_uid, end_uid, limit, keep);
+  if (!next.ok()) co_return next.status();
+  scan.next_uid = *next;
   co_return scan;
 }
 
 Task<absl::StatusOr<RowScan>> ScanRuns(engine::Engine* engine, MailboxId mailbox,
                                        std::vector<UidRange> runs, uint32_t first_uid,
                                        size_t limit) {
-  const auto ends_before = [](const UidRange& run, uint32_t uid) { return run.last < uid; };
-  auto run = std::lower_bound(runs.begin(), runs.end(), first_uid, ends_before);
-  if (run == runs.end()) co_return RowScan();
-  absl::StatusOr<RowScan> scan = co_await ScanRows(
-      engine, mailbox, std::max(first_uid, run->first), runs.back().last + 1, limit);
-  if (!scan.ok()) co_return scan.status();
-  auto kept = scan->rows.begin();
-  for (auto row = kept; row != scan->rows.end(); ++row) {
-    while (run->last < row->first) ++run;  // there is one: the scan ends with the last
-    if (row->first < run->first) continue;
-    if (kept != row) *kept = std::move(*row);
-    ++kept;
-  }
-  scan->rows.erase(kept, scan->rows.end());
-  if (scan->next_uid != 0) {
-    run = std::lower_bound(run, runs.end(), scan->next_uid, ends_before);
-    scan->next_uid = std::max(scan->next_uid, run->first);
-  }
+  RowScan scan;
+  const auto keep = [&scan](uint32_t uid, StoredRow& row) {
+    scan.rows.emplace_back(uid, std::move(row));
+  };
+  const absl::StatusOr<uint32_t> next =
+      co_await VisitRuns(engine, mailbox, std::move(runs), first_uid, limit, keep);
+  if (!next.ok()) co_return next.status();
+  scan.next_uid = *next;
   co_return scan;
 }
 

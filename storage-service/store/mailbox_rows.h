@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
@@ -14,11 +15,8 @@
 
 namespace restante::store {
 
-// How many rows a walk through a mailbox reads at a time.
+// How many rows a walk through a mailbox reads at a time, however many an answer has.
 inline constexpr size_t kPageRows = 1024;
-// How many a listing reads at a time, however many it answers with: more leave a core's
-// cache before they are used, and cost page faults.
-inline constexpr size_t kListedRows = 256;
 // How many rows a caller gets in one answer: what it asks for, up to kMostRows; kUsualRows
 // where it doesn't say.
 inline constexpr uint32_t kMostRows = 4096;
@@ -37,12 +35,27 @@ struct RowScan {
   uint32_t next_uid = 0;
 };
 
-// Live rows with first_uid <= uid < end_uid, at most `limit`, fewer in a page.
+// What is done with a row on the way through a mailbox. The row is its own to move from;
+// the next one comes into the same storage.
+using RowVisitor = absl::FunctionRef<void(uint32_t uid, StoredRow& row)>;
+
+// Shows live rows with first_uid <= uid < end_uid, at most `limit`, fewer in a page; where
+// the next page begins, 0 when the range is exhausted. Whoever awaits it keeps `visitor`.
+Task<absl::StatusOr<uint32_t>> VisitRows(engine::Engine* engine, MailboxId mailbox,
+                                         uint32_t first_uid, uint32_t end_uid, size_t limit,
+                                         RowVisitor visitor);
+
+// The same for one page of the live rows of some runs (ascending, not overlapping) from
+// `first_uid` on; jumps over what lies between the runs. May show none and not be the last.
+Task<absl::StatusOr<uint32_t>> VisitRuns(engine::Engine* engine, MailboxId mailbox,
+                                         std::vector<UidRange> runs, uint32_t first_uid,
+                                         size_t limit, RowVisitor visitor);
+
+// As VisitRows, with all rows of the page at once.
 Task<absl::StatusOr<RowScan>> ScanRows(engine::Engine* engine, MailboxId mailbox,
                                        uint32_t first_uid, uint32_t end_uid, size_t limit);
 
-// One page of the live rows of some runs (ascending, not overlapping) from `first_uid`
-// on, as above; jumps over what lies between the runs. May be empty and not the last.
+// As VisitRuns.
 Task<absl::StatusOr<RowScan>> ScanRuns(engine::Engine* engine, MailboxId mailbox,
                                        std::vector<UidRange> runs, uint32_t first_uid,
                                        size_t limit);

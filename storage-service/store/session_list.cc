@@ -9,9 +9,6 @@
 namespace restante::store {
 namespace {
 
-// Rows read at once where POP3 sees only some of them.
-constexpr size_t kRowsAmongHidden = 1024;
-
 // Whether some commit, complete or not, may have expunged rows of the list. Asked
 // after rows were read: a row that was missing then has been submitted before.
 bool MayHaveLeft(const Mailbox& mailbox, const SessionFacts& facts) {
@@ -42,23 +39,24 @@ Task<absl::StatusOr<MaildropRowPage>> ListSession(engine::Engine* engine,
   rows.reserve(std::min<uint64_t>(wanted, head.visible_count()));
   std::vector<ListedRow> listed;
   bool more_than_listed = false;
+  const auto take = [&](uint32_t uid, const StoredRow& row) {
+    if (!row.VisibleAt(facts.modseq)) return;
+    ListedRow entry = ListedRow::Of(uid, row);
+    rows.push_back(entry.AsMaildropRow(facts.utf8));
+    // What was hidden since is in this list, and in no later one.
+    if (!for_cache || row.hidden_modseq != 0) return;
+    more_than_listed = listed.size() == RowCache::kMostRows;
+    if (!more_than_listed) listed.push_back(std::move(entry));
+  };
   uint32_t next = first;
   while (next != 0 && rows.size() < wanted) {
-    size_t page = std::min(wanted - rows.size(), kListedRows);
-    if (head.hidden_count > 0) page = std::max(page, kRowsAmongHidden);
-    absl::StatusOr<RowScan> scan =
-        co_await ScanRows(engine, mailbox->id(), next, facts.uid_next, page);
-    if (!scan.ok()) co_return scan.status();
-    for (const auto& [uid, row] : scan->rows) {
-      if (!row.VisibleAt(facts.modseq)) continue;
-      ListedRow entry = ListedRow::Of(uid, row);
-      rows.push_back(entry.AsMaildropRow(facts.utf8));
-      // What was hidden since is in this list, and in no later one.
-      if (!for_cache || row.hidden_modseq != 0) continue;
-      more_than_listed = listed.size() == RowCache::kMostRows;
-      if (!more_than_listed) listed.push_back(std::move(entry));
-    }
-    next = scan->next_uid;
+    // Where POP3 sees only some of the rows, nobody knows how many are needed.
+    const size_t page =
+        head.hidden_count > 0 ? kPageRows : std::min(wanted - rows.size(), kPageRows);
+    const absl::StatusOr<uint32_t> visited =
+        co_await VisitRows(engine, mailbox->id(), next, facts.uid_next, page, take);
+    if (!visited.ok()) co_return visited.status();
+    next = *visited;
   }
   // All live rows of the list below this UID are in `rows`.
   const uint32_t horizon = next == 0 ? facts.uid_next : next;

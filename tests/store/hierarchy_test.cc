@@ -239,6 +239,11 @@ TEST_F(HierarchyTest, SubscriptionsAreToNamesAndOutliveMailboxes) {
   EXPECT_THAT(subscribe("a//b", true), HasReason(v1::ERROR_REASON_BAD_ADDRESS));
   EXPECT_THAT(Subscriptions(), ElementsAre("INBOX", "Lists", "Not/There"));
   EXPECT_TRUE(Status("anna", "Lists").subscribed);
+  EXPECT_TRUE(Status("anna", "").subscribed);
+  ASSERT_THAT(subscribe("INBOX", false), IsOk());
+  EXPECT_FALSE(Status("anna", "").subscribed);
+  ASSERT_THAT(subscribe("INBOX", true), IsOk());
+  EXPECT_TRUE(Status("anna", "inbox").subscribed);
   ASSERT_THAT(DeleteMailbox("Lists"), IsOk());
   Crash();
   EXPECT_THAT(Subscriptions(), ElementsAre("INBOX", "Lists", "Not/There"));
