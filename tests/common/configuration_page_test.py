@@ -20,6 +20,7 @@ PROGRAMS = {
     "restante-storage": ("storage-service/config.proto", "StorageConfig"),
     "restante-pop3d": ("pop3d/config.proto", "Pop3dConfig"),
     "restante-lmtpd": ("plugins/lmtpd/config.proto", "LmtpdConfig"),
+    "restante-deliver": ("plugins/deliver/config.proto", "DeliverConfig"),
 }
 FIELD = descriptor_pb2.FieldDescriptorProto
 DURATION = ".google.protobuf.Duration"
