@@ -13,8 +13,8 @@
 #include "asio/io_context.hpp"
 #include "asio/steady_timer.hpp"
 #include "common/net.h"
+#include "common/unix_socket.h"
 #include "plugins/lmtpd/connection.h"
-#include "plugins/lmtpd/unix_socket.h"
 #include "plugins/lmtpd/worker.h"
 
 namespace restante::lmtp {

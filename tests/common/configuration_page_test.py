@@ -21,6 +21,7 @@ PROGRAMS = {
     "restante-pop3d": ("pop3d/config.proto", "Pop3dConfig"),
     "restante-lmtpd": ("plugins/lmtpd/config.proto", "LmtpdConfig"),
     "restante-deliver": ("plugins/deliver/config.proto", "DeliverConfig"),
+    "restante-authd": ("plugins/auth/config.proto", "AuthdConfig"),
 }
 FIELD = descriptor_pb2.FieldDescriptorProto
 DURATION = ".google.protobuf.Duration"

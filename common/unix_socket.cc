@@ -1,4 +1,4 @@
-#include "plugins/lmtpd/unix_socket.h"
+#include "common/unix_socket.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 
-namespace restante::lmtp {
+namespace restante {
 namespace {
 
 sockaddr_un AddressOf(const std::string& path) {
@@ -71,4 +71,4 @@ UnixSocketFile::~UnixSocketFile() {
   }
 }
 
-}  // namespace restante::lmtp
+}  // namespace restante

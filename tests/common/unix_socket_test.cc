@@ -1,4 +1,4 @@
-#include "plugins/lmtpd/unix_socket.h"
+#include "common/unix_socket.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -10,15 +10,15 @@
 #include <fstream>
 #include <string>
 
-namespace restante::lmtp {
+namespace restante {
 namespace {
 
 class UnixSocketFileTest : public testing::Test {
  protected:
   void SetUp() override {
-    char pattern[] = "/tmp/restante-lmtp-XXXXXX";
+    char pattern[] = "/tmp/restante-socket-XXXXXX";
     directory_ = mkdtemp(pattern);
-    path_ = directory_ + "/lmtp.sock";
+    path_ = directory_ + "/test.sock";
     fd_ = NewSocket();
   }
   void TearDown() override {
@@ -93,10 +93,10 @@ TEST_F(UnixSocketFileTest, LeavesASuccessorAlone) {
 }
 
 TEST_F(UnixSocketFileTest, NamesThePathThatCannotBeBound) {
-  const auto file = UnixSocketFile::Bind(fd_, directory_ + "/none/lmtp.sock", 0600);
+  const auto file = UnixSocketFile::Bind(fd_, directory_ + "/none/test.sock", 0600);
   ASSERT_FALSE(file.ok());
-  EXPECT_NE(file.status().message().find("/none/lmtp.sock"), absl::string_view::npos);
+  EXPECT_NE(file.status().message().find("/none/test.sock"), absl::string_view::npos);
 }
 
 }  // namespace
-}  // namespace restante::lmtp
+}  // namespace restante

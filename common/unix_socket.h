@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace restante::lmtp {
+namespace restante {
 
 class UnixSocketFile {
  public:
@@ -35,4 +35,4 @@ class UnixSocketFile {
   const ino_t inode_;
 };
 
-}  // namespace restante::lmtp
+}  // namespace restante

@@ -1,0 +1,28 @@
+// What the configurations of servers have in common, checked. Errors name the key.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/protobuf/duration.pb.h"
+#include "google/protobuf/repeated_ptr_field.h"
+
+namespace restante {
+
+// More than 0 and at most 24h.
+absl::Status CheckDuration(absl::string_view key, const google::protobuf::Duration& duration);
+
+// Each is what ParseListenAddress() takes.
+absl::Status CheckListen(absl::string_view key,
+                         const google::protobuf::RepeatedPtrField<std::string>& addresses);
+
+// Access rights in octal, at most 0777.
+std::optional<mode_t> ParseSocketMode(const std::string& octal);
+absl::Status CheckSocketMode(absl::string_view key, const std::string& octal);
+
+}  // namespace restante
