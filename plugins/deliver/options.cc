@@ -2,6 +2,8 @@
 
 #include <getopt.h>
 
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "plugins/lmtpd/address.h"
@@ -11,10 +13,13 @@ namespace restante::deliver {
 const char kUsageText[] =
     "Delivers the message on standard input to accounts of Restante, through\n"
     "restante-lmtpd. For Postfix' pipe(8), Exim's pipe transport, .forward files and cron.\n"
-    "Usage: restante-deliver [OPTIONS] [--] RECIPIENT...\n\n"
+    "Usage: restante-deliver [OPTIONS] [--] RECIPIENT...\n"
+    "       restante-deliver [OPTIONS] --environment\n\n"
     "  -f, --from ADDRESS    Envelope sender; \"\" or \"<>\" for a bounce. Without it: that "
     "of\n"
     "                        a \"From \" line on top of the message, or else none\n"
+    "  -e, --environment     Sender and recipient are $SENDER and $RECIPIENT, as Exim's pipe\n"
+    "                        transport and Postfix' local(8) set them\n"
     "  --config FILE         YAML file with the configuration\n"
     "  --set KEY=VALUE       Override one key of the file; may be repeated\n"
     "  --check-config        Check options and configuration, then exit\n"
@@ -35,6 +40,7 @@ enum LongOption { kConfig = 256, kSet, kCheckConfig, kPrintConfig, kVersionOptio
 
 constexpr option kLongOptions[] = {
     {"from", required_argument, nullptr, 'f'},
+    {"environment", no_argument, nullptr, 'e'},
     {"config", required_argument, nullptr, kConfig},
     {"set", required_argument, nullptr, kSet},
     {"check-config", no_argument, nullptr, kCheckConfig},
@@ -55,6 +61,20 @@ std::optional<std::string> ReadAddress(absl::string_view text) {
 
 absl::Status BadAddress(absl::string_view what, absl::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat(what, " '", text, "' isn't an address"));
+}
+
+absl::Status TakeEnvironment(Options* options) {
+  const char* sender = std::getenv("SENDER");
+  const char* recipient = std::getenv("RECIPIENT");
+  if (sender == nullptr || recipient == nullptr) {
+    return absl::InvalidArgumentError("--environment needs $SENDER and $RECIPIENT");
+  }
+  options->sender = ReadSender(sender);
+  if (!options->sender.has_value()) return BadAddress("$SENDER", sender);
+  std::optional<std::string> address = ReadAddress(recipient);
+  if (!address.has_value() || address->empty()) return BadAddress("$RECIPIENT", recipient);
+  options->recipients.push_back(*std::move(address));
+  return absl::OkStatus();
 }
 
 absl::Status TakeRecipients(int argc, char** argv, Options* options) {
@@ -81,11 +101,14 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   optind = 0;  // getopt's, from the start
   opterr = 0;
   int choice = 0;
-  while ((choice = getopt_long(argc, argv, "+:f:h", kLongOptions, nullptr)) != -1) {
+  while ((choice = getopt_long(argc, argv, "+:ef:h", kLongOptions, nullptr)) != -1) {
     switch (choice) {
       case 'f':
         options.sender = ReadSender(optarg);
         if (!options.sender.has_value()) return BadAddress("sender", optarg);
+        break;
+      case 'e':
+        if (absl::Status status = TakeEnvironment(&options); !status.ok()) return status;
         break;
       case kConfig:
         options.config_file = optarg;

@@ -71,6 +71,20 @@ TEST(OptionsTest, FileAndOverridesAreTaken) {
   EXPECT_THAT(options->overrides, ElementsAre("lmtp=h:24", "hostname=x"));
 }
 
+TEST(OptionsTest, SenderAndRecipientMayBeInTheEnvironment) {
+  setenv("SENDER", "", 1);
+  setenv("RECIPIENT", "ann@example.org", 1);
+  const auto options = Parse({"--environment"});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->sender, "");
+  EXPECT_THAT(options->recipients, ElementsAre("ann@example.org"));
+  setenv("SENDER", "bob@example.net>", 1);
+  EXPECT_THAT(ErrorOf({"-e"}), HasSubstr("$SENDER 'bob@example.net>' isn't"));
+  unsetenv("SENDER");
+  EXPECT_THAT(ErrorOf({"-e"}), HasSubstr("needs $SENDER and $RECIPIENT"));
+  unsetenv("RECIPIENT");
+}
+
 TEST(OptionsTest, WrongOptionsAreNamed) {
   EXPECT_THAT(ErrorOf({"--sender", "a", "b"}), HasSubstr("unknown option --sender"));
   EXPECT_EQ(ErrorOf({"-f"}), "-f needs a value");

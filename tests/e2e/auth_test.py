@@ -14,7 +14,7 @@ import unittest
 
 import harness
 import snippets
-from clients import Dialogue
+from exim import Exim
 from postfix import Postfix
 
 USER, PASSWORD = "ann@example.org", "tulip"
@@ -259,6 +259,32 @@ class SubmissionTest(AuthTestCase):
             self.assertEqual(raised.exception.smtp_code, 454)
         finally:
             self.restart_storage()
+
+
+@unittest.skipIf(os.geteuid() != 0, "Exim has to be root to start")
+class EximTest(AuthTestCase):
+    def test_logins_are_taken_and_refused(self):
+        os.chmod(self.stack.dir, 0o755)
+        exim = Exim(tempfile.mkdtemp(prefix="exim-", dir=self.stack.dir),
+                    snippets.snippet("plugins/auth/examples/exim.conf",
+                                     {"/run/restante/auth.sock": self.path}),
+                    self.stack.certificate, self.stack.key)
+        self.addCleanup(exim.stop)
+        exim.start()
+        for mechanism in ("PLAIN", "LOGIN"):
+            for password, code in ((PASSWORD, 235), ("rose", 535)):
+                smtp = exim.connect()
+                self.addCleanup(smtp.close)
+                smtp.ehlo()
+                self.assertNotIn("auth", smtp.esmtp_features)
+                smtp.starttls(context=ssl.create_default_context(cafile=self.stack.certificate))
+                smtp.ehlo()
+                smtp.user, smtp.password = USER, password
+                try:
+                    answer = smtp.auth(mechanism, getattr(smtp, "auth_" + mechanism.lower()))
+                except smtplib.SMTPAuthenticationError as error:
+                    answer = error.args
+                self.assertEqual(answer[0], code, exim.log())
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import harness
 import messages
 import snippets
 from clients import Pop3
+from exim import Exim
 from postfix import Postfix
 
 PASSWORD = "tulip"
@@ -75,7 +76,8 @@ class PipeTest(DeliverTestCase):
         line = b"From bob@example.net  Sat Nov 28 05:00:00 2026\n"
         self.assertEqual(self.deliver(line + MESSAGE, user), (EX_OK, ""))
         self.assertEqual(self.maildrop(user), [messages.after_ingest(MESSAGE)])
-        self.assertIn("from=bob@example.net", self.stack.lmtpd.log())
+        harness.eventually(lambda: "from=bob@example.net" in self.stack.lmtpd.log(),
+                           20 * harness.PATIENCE, "the line in the log")
 
     def test_a_recipient_who_does_not_exist_is_ex_nouser_and_nobody_gets_the_message(self):
         user = self.account()
@@ -260,6 +262,33 @@ class PostfixPipeTest(DeliverTestCase):
             return self.maildrop(user)
         except AssertionError:
             return None  # the front-end hasn't found the store again
+
+
+@unittest.skipIf(os.geteuid() != 0, "Exim has to be root to deliver")
+class EximPipeTest(DeliverTestCase):
+    def test_mail_arrives_and_an_unknown_recipient_comes_back_to_the_sender(self):
+        directory = tempfile.mkdtemp(prefix="exim-", dir=self.stack.dir)
+        os.chmod(self.stack.dir, 0o755)
+        config = os.path.join(directory, "deliver.yaml")
+        with open(config, "w") as file:
+            file.write("lmtp: unix:%s\n" % self.stack.lmtp_socket)
+        exim = Exim(directory, snippets.snippet("plugins/deliver/examples/exim.conf", {
+            "/usr/bin/restante-deliver": reachable(directory),
+            "/etc/restante/deliver.yaml": config}))
+        self.addCleanup(exim.stop)
+        exim.start()
+        user, sender = self.account(), self.account()
+        with exim.connect() as smtp:
+            self.assertEqual(smtp.sendmail(sender, [user, "nobody@example.org"],
+                                           messages.after_ingest(MESSAGE)), {})
+        for one in (user, sender):
+            harness.eventually(lambda one=one: self.maildrop(one), 30 * harness.PATIENCE,
+                               "mail for " + one)
+        (message,), (report,) = self.maildrop(user), self.maildrop(sender)
+        self.assertTrue(message.startswith(b"Return-path: <%s>\r\n" % sender.encode()), message)
+        self.assertTrue(message.endswith(messages.after_ingest(MESSAGE)), message)
+        self.assertIn(b"5.1.1 <nobody@example.org>: No such recipient.", report)
+        harness.eventually(lambda: not exim.queue(), 30 * harness.PATIENCE, "the queue")
 
 
 def reachable(directory):
