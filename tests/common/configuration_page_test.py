@@ -22,6 +22,7 @@ PROGRAMS = {
     "restante-lmtpd": ("plugins/lmtpd/config.proto", "LmtpdConfig"),
     "restante-deliver": ("plugins/deliver/config.proto", "DeliverConfig"),
     "restante-authd": ("plugins/auth/config.proto", "AuthdConfig"),
+    "restante-mta-lookup": ("plugins/postfix/config.proto", "MtaLookupConfig"),
 }
 FIELD = descriptor_pb2.FieldDescriptorProto
 DURATION = ".google.protobuf.Duration"
