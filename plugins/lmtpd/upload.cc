@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "plugins/lmtpd/delivery_id.h"
 #include "plugins/lmtpd/input_buffer.h"
 
 namespace restante::lmtp {
@@ -36,6 +37,7 @@ asio::awaitable<std::vector<absl::Status>> Upload::Finish() {
   if (!failure_.ok()) co_return std::vector<absl::Status>(recipients_, failure_);
   if (!early_statuses_.empty()) co_return early_statuses_;
   if (stream_ == nullptr) {
+    Identify();
     sent_octets_ = buffer_.size();
     std::string message = std::exchange(buffer_, {});
     std::vector<absl::Status> statuses =
@@ -54,7 +56,10 @@ asio::awaitable<std::vector<absl::Status>> Upload::Finish() {
 v1::DeliveryPart Upload::TakePart() {
   v1::DeliveryPart part;
   part.set_id(1);
-  if (sent_octets_ == 0) *part.mutable_envelope() = std::move(envelope_);
+  if (sent_octets_ == 0) {
+    Identify();
+    *part.mutable_envelope() = std::move(envelope_);
+  }
   sent_octets_ += buffer_.size();
   *part.mutable_data() = std::exchange(buffer_, {});
   return part;
@@ -75,6 +80,8 @@ asio::awaitable<void> Upload::WritePart(v1::DeliveryPart part) {
     stream_.reset();
   }
 }
+
+void Upload::Identify() { envelope_.set_delivery_id(DeliveryId(envelope_.sender(), buffer_)); }
 
 void Upload::CheckSize() {
   if (!failure_.ok() || octets() <= max_octets_) return;

@@ -60,6 +60,8 @@ class Upload {
 
  private:
   v1::DeliveryPart TakePart();
+  // Gives the envelope its delivery id, while the message's beginning is in the buffer.
+  void Identify();
   void Fail(absl::Status status);
   asio::awaitable<void> WritePart(v1::DeliveryPart part);
 

@@ -79,6 +79,13 @@ class PipeTest(DeliverTestCase):
         harness.eventually(lambda: "from=bob@example.net" in self.stack.lmtpd.log(),
                            20 * harness.PATIENCE, "the line in the log")
 
+    def test_a_repeated_delivery_is_stored_once(self):
+        user = self.account()
+        received = b"Received: by mx.test (Postfix, from userid 0)\n\tid 5A780FB; a date\n"
+        for on_top in (b"", b"Delivery-date: now\n"):
+            self.assertEqual(self.deliver(on_top + received + MESSAGE, user), (EX_OK, ""))
+        self.assertEqual(self.maildrop(user), [messages.after_ingest(received + MESSAGE)])
+
     def test_a_recipient_who_does_not_exist_is_ex_nouser_and_nobody_gets_the_message(self):
         user = self.account()
         code, text = self.deliver(MESSAGE, user, "nobody@example.org")
@@ -152,10 +159,13 @@ class PipeTest(DeliverTestCase):
     @unittest.skipIf(harness.SANITIZER, "sanitizers start slowly")
     def test_a_delivery_takes_less_than_10_ms(self):
         user = self.account()
-        best = min(self.time_of(self.command("-f", "bob@example.net", user)) for _ in range(50))
-        self.assertLess(best, 0.010)
-        version = [harness.program("restante-deliver"), "--version"]
-        self.assertLess(min(self.time_of(version) for _ in range(20)), 0.010)
+        for name, command in (
+                ("a delivery", self.command("-f", "bob@example.net", user)),
+                ("--version", [harness.program("restante-deliver"), "--version"])):
+            times = sorted(self.time_of(command) for _ in range(60))
+            print("%s: %.1f ms, at best %.1f" % (name, times[30] * 1e3, times[0] * 1e3))
+            # The machine may be busy with other tests.
+            self.assertLess(times[0], 0.010)
 
     def time_of(self, command):
         reading, writing = os.pipe()

@@ -136,6 +136,25 @@ class LmtpTest(harness.StackTest):
         self.assertEqual(len(self.lmtp().deliver(MESSAGE, [user, user])), 2)
         self.assertIn(len(self.maildrop(user)), (1, 2))
 
+    def test_a_retry_with_the_mtas_queue_id_is_stored_once(self):
+        user, other = self.account(), self.account()
+        received = (b"Received: from client.test (unknown [192.0.2.1])\r\n\tby mx.test (Postfix) "
+                    b"with ESMTP id BD8F9A780FB\r\n\tfor <%s>; Sat, 28 Nov 2026 05:48:51 +0000\r\n"
+                    % user.encode())
+        large = received + MESSAGE + b"y" * 300_000 + b"\r\n"
+        for message in (received + MESSAGE, large):
+            for on_top in (b"", b"Delivery-date: now\r\n"):
+                self.assertEqual(self.lmtp().deliver(on_top + message, [user])[0][0], 250)
+        self.assertEqual(self.lmtp().deliver(received + MESSAGE, [user, other])[1][0], 250)
+        self.assertEqual(self.maildrop(user), [received + MESSAGE, large])
+        self.assertEqual(self.maildrop(other), [received + MESSAGE])
+
+    def test_without_a_queue_id_two_equal_messages_are_two(self):
+        user = self.account()
+        for _ in range(2):
+            self.assertEqual(self.lmtp().deliver(MESSAGE, [user])[0][0], 250)
+        self.assertEqual(self.maildrop(user), [MESSAGE, MESSAGE])
+
     def test_address_forms(self):
         user = self.account()
         local, domain = user.split("@")

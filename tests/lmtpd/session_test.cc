@@ -61,6 +61,21 @@ TEST_F(SessionTest, DeliversAMessage) {
   EXPECT_NE(envelope.client().request_id(), "");
 }
 
+TEST_F(SessionTest, AMessageWithTheMtasQueueIdGetsADeliveryId) {
+  StartServer();
+  LmtpClient client(port());
+  client.Greet();
+  const std::string received = "Received: from x by mx.test with ESMTP id 5A780FB; date\r\n";
+  for (const size_t octets : {10, 200'000}) {
+    BeginMessage(client, {"user@example.org"});
+    client.Send(received + "\r\n" + std::string(octets, 'x') + "\r\n");
+    EXPECT_THAT(client.Command("."), StartsWith("250 2.0.0 Delivered"));
+  }
+  for (const FakeStorage::Delivery& delivery : storage_.Deliveries(2)) {
+    EXPECT_THAT(delivery.envelope.delivery_id(), StartsWith("mta:5A780FB:"));
+  }
+}
+
 TEST_F(SessionTest, TakesBouncesUtf8AndDeclaredSizes) {
   StartServer();
   LmtpClient client(port());
