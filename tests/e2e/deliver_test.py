@@ -157,17 +157,19 @@ class PipeTest(DeliverTestCase):
         return list(sizes.values()) if isinstance(sizes, dict) else list(sizes)
 
     @unittest.skipIf(harness.SANITIZER, "sanitizers start slowly")
-    def test_a_delivery_takes_less_than_10_ms(self):
+    def test_starts_and_delivers_in_less_than_10_ms(self):
         user = self.account()
         for name, command in (
                 ("a delivery", self.command("-f", "bob@example.net", user)),
                 ("--version", [harness.program("restante-deliver"), "--version"])):
-            times = sorted(self.time_of(command) for _ in range(60))
-            print("%s: %.1f ms, at best %.1f" % (name, times[30] * 1e3, times[0] * 1e3))
-            # The machine may be busy with other tests.
-            self.assertLess(times[0], 0.010)
+            runs = [self.time_of(command) for _ in range(60)]
+            took, computed = (sorted(times) for times in zip(*runs))
+            print("%s: %.1f ms, %.1f of them its own" % (name, took[30] * 1e3, computed[30] * 1e3))
+            # How long the disk and a machine that is busy with other tests take isn't its.
+            self.assertLess(computed[30], 0.010)
 
     def time_of(self, command):
+        """Seconds from its start to its end, and those of a processor."""
         reading, writing = os.pipe()
         os.write(writing, MESSAGE)
         os.close(writing)
@@ -175,11 +177,11 @@ class PipeTest(DeliverTestCase):
         pid = os.posix_spawn(command[0], command, os.environ, file_actions=[
             (os.POSIX_SPAWN_DUP2, reading, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
-        _, status = os.waitpid(pid, 0)
+        _, status, usage = os.wait4(pid, 0)
         took = time.perf_counter() - begin
         os.close(reading)
         self.assertEqual(status, 0)
-        return took
+        return took, usage.ru_utime + usage.ru_stime
 
 
 class ReadmeTest(unittest.TestCase):
