@@ -3,7 +3,6 @@ with them, as its README says: it refuses at RCPT what restante-lmtpd would refu
 """
 
 import os
-import smtplib
 import socket
 import tempfile
 import unittest
@@ -12,6 +11,7 @@ import harness
 import snippets
 from clients import Pop3
 from exim import Exim
+from opensmtpd import OpenSmtpd
 from postfix import Postfix
 
 PASSWORD = "tulip"
@@ -336,6 +336,21 @@ class EximTest(MtaTestCase):
         code, text = self.rcpt("nobody@example.org")
         self.assertEqual(code, 550, text)
 
+
+@unittest.skipIf(os.geteuid() != 0, "OpenSMTPD has to be root")
+class OpenSmtpdTest(MtaTestCase):
+    def test_mail_arrives_and_an_unknown_recipient_is_found_out_at_delivery(self):
+        smtpd = OpenSmtpd(tempfile.mkdtemp(prefix="opensmtpd-", dir=self.stack.dir),
+                          snippets.snippet("plugins/postfix/examples/smtpd.conf", {
+                              "/run/restante/lmtp.sock": self.stack.lmtp_socket}))
+        self.addCleanup(smtpd.stop)
+        type(self).mta = smtpd.start()
+        self.mail_for_accounts_and_aliases_arrives()
+        self.assertEqual(self.rcpt("nobody@example.org")[0], 250)
+        with smtpd.connect() as smtp:
+            smtp.sendmail("sender@example.net", ["nobody@example.org"], MESSAGE)
+        harness.eventually(lambda: "to=<nobody@example.org>" in smtpd.log()
+                           and "result=TempFail" in smtpd.log(), 30 * harness.PATIENCE, "a try")
 
 if __name__ == "__main__":
     harness.main()

@@ -1,0 +1,74 @@
+"""Debian's OpenSMTPD, unpacked and not installed (.dev/packages). Its build names its users
+and directories; it gets them in a mount namespace of its own. That takes root.
+"""
+
+import os
+import shutil
+import smtplib
+import subprocess
+
+import harness
+
+# Its root is $1, its files are in $2; what it writes is gone with it.
+START = """
+mount --make-rprivate / && mount --bind "$1/etc" /etc &&
+mount -t tmpfs none /usr/libexec && cp -r "$2/usr/libexec/opensmtpd" /usr/libexec/ &&
+mount -t tmpfs none /var/lib && mkdir -p /var/lib/opensmtpd/empty &&
+mount -t tmpfs none /var/spool && mkdir -m 711 /var/spool/smtpd &&
+mount -t tmpfs none /run &&
+exec "$2/usr/sbin/smtpd" -d -f "$1/smtpd.conf"
+"""
+
+
+class OpenSmtpd:
+    """`snippet` as shipped, with its paths replaced."""
+
+    def __init__(self, directory, snippet):
+        self.dir = directory
+        self.port = harness.free_port()
+        self._smtpd = None
+        os.chmod(directory, 0o755)
+        with open(os.path.join(directory, "smtpd.conf"), "w") as file:
+            file.write("listen on 127.0.0.1 port %d hostname mx.test\n%s" % (self.port, snippet))
+        os.chmod(os.path.join(directory, "smtpd.conf"), 0o600)
+        etc = os.path.join(directory, "etc")
+        shutil.copytree("/etc", etc, symlinks=True)
+        # By the ids of users that every Debian system has.
+        for name, line in (("passwd", "%s:x:%d:%d::/:/usr/sbin/nologin\n"),
+                           ("group", "%s:x:%d:\n")):
+            with open(os.path.join(etc, name), "r+") as file:
+                others = file.read()
+                file.seek(0)
+                for user, number in (("opensmtpd", 8), ("opensmtpq", 9)):
+                    file.write(line % ((user, number, number)[:line.count("%")]))
+                file.write(others)
+
+    def start(self):
+        with open(os.path.join(self.dir, "output"), "wb") as output:
+            self._smtpd = subprocess.Popen(
+                ["unshare", "-m", "sh", "-c", START, "sh", self.dir,
+                 harness.unpacked("opensmtpd")],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                preexec_fn=harness.die_with_parent)
+        harness.eventually(self._serves, 30 * harness.PATIENCE, "OpenSMTPD")
+        return self
+
+    def _serves(self):
+        assert self._smtpd.poll() is None, "OpenSMTPD has ended\n" + self.log()
+        try:
+            self.connect().quit()
+            return True
+        except OSError:
+            return False
+
+    def connect(self):
+        return smtplib.SMTP("127.0.0.1", self.port, "client.test", timeout=60)
+
+    def log(self):
+        with open(os.path.join(self.dir, "output"), errors="replace") as file:
+            return file.read()
+
+    def stop(self):
+        if self._smtpd is not None and self._smtpd.poll() is None:
+            self._smtpd.terminate()
+            self._smtpd.wait(30 * harness.PATIENCE)
