@@ -136,9 +136,11 @@ class Server:
             return file.read()
 
     def sanitizer_found(self):
-        """Something, in a build with sanitizers."""
-        return bool(SANITIZER and re.search(
-            "ERROR: \\w+Sanitizer|WARNING: ThreadSanitizer|runtime error:", self.log()))
+        """The beginning of what it says, or nothing; in a build with sanitizers."""
+        found = SANITIZER and re.search(
+            "(ERROR: \\w+Sanitizer|WARNING: ThreadSanitizer|runtime error:)(.*\n){0,80}",
+            self.log())
+        return found.group() if found else ""
 
     def log_tail(self, lines=25):
         tail = collections.deque(self.log().splitlines(), lines)
@@ -239,7 +241,8 @@ class Stack:
             except RuntimeError as error:
                 problems.append(str(error))
             if server.sanitizer_found():
-                problems.append("%s: a sanitizer found something" % server.name)
+                problems.append("%s: a sanitizer found something\n%s" % (
+                    server.name, server.sanitizer_found()))
         if problems and check:
             problems.append(self.log_tails(200 if SANITIZER else 25))
         if self._own_dir:

@@ -90,6 +90,24 @@ TEST_F(OrderedLogsTest, NothingIsWrittenWhileTheLogBeforeCantBeSynced) {
   Append(second, "row");
 }
 
+// RocksDB syncs old logs from two threads, and aborts when it meets one whose sync has failed.
+TEST_F(OrderedLogsTest, ALogThatHasAYoungerOneCantFailToBeSyncedAnyMore) {
+  auto disk = std::make_shared<WatchedLogFileSystem>();
+  OrderedLogs logs(disk);
+  FilePtr first = Make(logs, "000001.log");
+  Append(first, "body");
+  FilePtr second = Make(logs, "000002.log");
+  Append(second, "row");
+  disk->Fail(IOStatus::IOError("no disk"));
+  EXPECT_TRUE(first->Sync({}, nullptr).ok());
+  EXPECT_TRUE(first->Fsync({}, nullptr).ok());
+  EXPECT_TRUE(second->Sync({}, nullptr).IsIOError());
+  EXPECT_TRUE(second->Sync({}, nullptr).IsIOError())
+      << "it isn't durable for having been tried";
+  disk->Fail(IOStatus::OK());
+  EXPECT_TRUE(second->Sync({}, nullptr).ok());
+}
+
 TEST_F(OrderedLogsTest, OnlyWhatNeedsItIsSynced) {
   auto disk = std::make_shared<WatchedLogFileSystem>();
   OrderedLogs logs(disk);
