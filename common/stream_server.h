@@ -96,6 +96,9 @@ class StreamServer {
   // What was bound, in the order of Listen().
   std::vector<ListenAddress> addresses() const;
 
+  // Of its thread, which runs from Start() to Stop().
+  asio::any_io_executor executor() { return io_.get_executor(); }
+
   void Start();
 
   // Listens no more, ends what waits for clients, and returns when no coroutine is left:

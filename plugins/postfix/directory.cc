@@ -67,28 +67,41 @@ asio::awaitable<Answer> Directory::FindRoom(asio::any_io_executor executor, std:
   co_return answer;
 }
 
+void Directory::Forget(const std::vector<std::string>& addresses) {
+  ++changes_;
+  cache_.Forget(addresses);
+}
+
+void Directory::ForgetEverything() {
+  ++changes_;
+  cache_.ForgetEverything();
+}
+
 asio::awaitable<Answer> Directory::Ask(asio::any_io_executor executor, std::string address,
                                        uint64_t octets) {
   v1::LookupRecipientsRequest request;
   request.add_recipients(address);
   request.set_declared_octets(octets);
   const auto start = [this](auto... call) { storage_.async()->LookupRecipients(call...); };
+  const uint64_t changes = changes_;
   const absl::StatusOr<v1::LookupRecipientsResponse> response =
       co_await CallUnary<v1::LookupRecipientsResponse>(std::move(executor), storage_timeout_,
                                                        std::move(request), start);
   if (response.ok() && response->lookups_size() == 1) {
-    co_return Learn(address, octets, response->lookups(0));
+    co_return Learn(address, octets, response->lookups(0), changes == changes_);
   }
   LogWarning("mta-lookup", "Can't ask the storage service", {{"error", response.status()}});
   co_return Answer{Answer::Kind::kFailure, nullptr, ReplyText(ReplyFor(response.status()))};
 }
 
 Answer Directory::Learn(const std::string& address, uint64_t octets,
-                        const v1::RecipientLookup& lookup) {
+                        const v1::RecipientLookup& lookup, bool remember) {
   const v1::ErrorReason reason = ReasonOf(FromRpcStatus(lookup.status()));
   auto recipient = std::make_shared<Recipient>();
   if (reason == v1::ERROR_REASON_NO_SUCH_ACCOUNT || reason == v1::ERROR_REASON_BAD_ADDRESS) {
-    cache_.Put(address, std::move(recipient), octets, false, RecipientCache::Clock::now());
+    if (remember) {
+      cache_.Put(address, std::move(recipient), octets, false, RecipientCache::Clock::now());
+    }
     return Missing();
   }
   const bool fits = lookup.status().code() == 0;
@@ -98,7 +111,7 @@ Answer Directory::Learn(const std::string& address, uint64_t octets,
     for (const v1::RecipientAccount& account : lookup.accounts()) {
       recipient->accounts.push_back(account.address());
     }
-    cache_.Put(address, recipient, octets, fits, RecipientCache::Clock::now());
+    if (remember) cache_.Put(address, recipient, octets, fits, RecipientCache::Clock::now());
     return {fits ? Answer::Kind::kExists : Answer::Kind::kFull, std::move(recipient), ""};
   }
   const bool lasting = lookup.reply_code() / 100 == 5;

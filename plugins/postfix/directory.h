@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "asio/any_io_executor.hpp"
 #include "asio/awaitable.hpp"
@@ -42,14 +43,22 @@ class Directory {
   asio::awaitable<Answer> FindRoom(asio::any_io_executor executor, std::string address,
                                    uint64_t octets);
 
+  // Addresses may lead elsewhere by now: what RecipientCache::Forget says is asked for anew,
+  // and what is being asked for isn't remembered.
+  void Forget(const std::vector<std::string>& addresses);
+  void ForgetEverything();
+
  private:
   asio::awaitable<Answer> Ask(asio::any_io_executor executor, std::string address,
                               uint64_t octets);
-  Answer Learn(const std::string& address, uint64_t octets, const v1::RecipientLookup& lookup);
+  Answer Learn(const std::string& address, uint64_t octets, const v1::RecipientLookup& lookup,
+               bool remember);
 
   v1::DeliveryService::Stub& storage_;
   const std::chrono::milliseconds storage_timeout_;
   RecipientCache cache_;
+  // How often something was forgotten.
+  uint64_t changes_ = 0;
 };
 
 }  // namespace restante::postfix

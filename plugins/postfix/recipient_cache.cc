@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
+
 namespace restante::postfix {
 namespace {
 
@@ -14,6 +17,13 @@ size_t CostOf(std::string_view address, const Recipient& recipient) {
     cost += sizeof(std::string) + account.size();
   }
   return cost;
+}
+
+// Whether the normal form may be more than lower case.
+bool NeedsNoNormalForm(std::string_view address) {
+  return std::all_of(address.begin(), address.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x80 && c != '"' && c != '\\';
+  });
 }
 
 }  // namespace
@@ -56,6 +66,32 @@ void RecipientCache::Put(std::string_view address, std::shared_ptr<const Recipie
   by_address_.emplace(entries_.front().address, entries_.begin());
   octets_ += cost;
   while (octets_ > settings_.octets) Erase(std::prev(entries_.end()));
+}
+
+void RecipientCache::Forget(const std::vector<std::string>& addresses) {
+  if (!std::all_of(addresses.begin(), addresses.end(), NeedsNoNormalForm)) {
+    ForgetEverything();
+    return;
+  }
+  const absl::flat_hash_set<std::string> named(addresses.begin(), addresses.end());
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const auto here = entry++;
+    const Recipient& recipient = *here->recipient;
+    const bool own = recipient.exists && recipient.alias.empty() &&
+                     recipient.accounts.size() == 1 && NeedsNoNormalForm(here->address) &&
+                     NeedsNoNormalForm(recipient.accounts.front());
+    if (own && !named.contains(here->address) &&
+        !named.contains(absl::AsciiStrToLower(recipient.accounts.front()))) {
+      continue;
+    }
+    Erase(here);
+  }
+}
+
+void RecipientCache::ForgetEverything() {
+  by_address_.clear();
+  entries_.clear();
+  octets_ = 0;
 }
 
 void RecipientCache::Erase(Entries::iterator entry) {

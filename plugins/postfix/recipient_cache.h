@@ -54,6 +54,11 @@ class RecipientCache {
   void Put(std::string_view address, std::shared_ptr<const Recipient> recipient,
            uint64_t octets, bool fits, Clock::time_point now);
 
+  // What the storage service's watch names (v1::WatchRecipientsResponse): an account's own
+  // entry stays unless it is among these addresses, all else goes. In normal form.
+  void Forget(const std::vector<std::string>& addresses);
+  void ForgetEverything();
+
   size_t octets() const { return octets_; }
 
  private:

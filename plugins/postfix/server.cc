@@ -10,6 +10,7 @@
 #include "common/grpc_channel.h"
 #include "common/server_config.h"
 #include "common/stream_program.h"
+#include "plugins/postfix/recipient_watch.h"
 #include "plugins/postfix/sessions.h"
 
 namespace restante::postfix {
@@ -70,6 +71,14 @@ absl::Status Serve(const config::MtaLookupConfig& config, Termination& terminati
     return ServeTcpTable(connection, directory, Map::kAliases);
   });
   if (!status.ok()) return status;
+  const RecipientWatch watch(*storage, server.executor(),
+                             [&directory](const std::vector<std::string>& addresses) {
+                               if (addresses.empty()) {
+                                 directory.ForgetEverything();
+                               } else {
+                                 directory.Forget(addresses);
+                               }
+                             });
   ServeStreams(server, names, "mta-lookup", *channel, termination);
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #include "storage-service/rpc/convert.h"
 #include "storage-service/rpc/delivery_calls.h"
 #include "storage-service/rpc/unary_call.h"
+#include "storage-service/rpc/watch_call.h"
 
 namespace restante::rpc {
 namespace {
@@ -58,6 +59,23 @@ Task<absl::Status> LookUpAll(ServiceContext* context, v1::LookupRecipientsReques
   return LookupRecipients(&context->store.deliveries(), request, response);
 }
 
+struct WatchRecipients {
+  using Service = v1::DeliveryService::AsyncService;
+  using Request = v1::WatchRecipientsRequest;
+  using Response = v1::WatchRecipientsResponse;
+  using Watch = store::RecipientWatch;
+  static constexpr char kName[] = "WatchRecipients";
+  static constexpr auto kTake = &Service::RequestWatchRecipients;
+  static Task<absl::StatusOr<std::unique_ptr<Watch>>> Open(ServiceContext* context,
+                                                           const Request* /*request*/) {
+    co_return context->store.deliveries().WatchRecipients();
+  }
+  static void Write(const store::RecipientNews& news, Response* response) {
+    response->set_everything(news.everything);
+    for (const std::string& address : news.addresses) response->add_addresses(address);
+  }
+};
+
 }  // namespace
 
 void DeliveryService::Serve(ServiceContext& context, DeliveryLimits limits) {
@@ -67,6 +85,7 @@ void DeliveryService::Serve(ServiceContext& context, DeliveryLimits limits) {
   ServeUnary(context, methods_, &Methods::RequestCheckRecipients, "CheckRecipients", CheckAll);
   ServeUnary(context, methods_, &Methods::RequestLookupRecipients, "LookupRecipients",
              LookUpAll);
+  WatchCall<WatchRecipients>::Serve(context, methods_);
 }
 
 }  // namespace restante::rpc

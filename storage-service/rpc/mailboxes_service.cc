@@ -217,6 +217,22 @@ Task<absl::Status> AdoptUids(ServiceContext* context, v1::AdoptUidsRequest* requ
   co_return absl::OkStatus();
 }
 
+struct WatchMailboxes {
+  using Service = v1::MailboxesService::AsyncService;
+  using Request = v1::WatchMailboxesRequest;
+  using Response = v1::WatchMailboxesResponse;
+  using Watch = store::MailboxWatch;
+  static constexpr char kName[] = "WatchMailboxes";
+  static constexpr auto kTake = &Service::RequestWatchMailboxes;
+  static Task<absl::StatusOr<std::unique_ptr<Watch>>> Open(ServiceContext* context,
+                                                           const Request* request) {
+    return context->store.mailboxes().Watch(request->address(), FromProto(*request));
+  }
+  static void Write(const store::WatchNews& news, Response* response) {
+    ToProto(news, response);
+  }
+};
+
 }  // namespace
 
 void MailboxesService::Serve(ServiceContext& context) {
@@ -242,7 +258,7 @@ void MailboxesService::Serve(ServiceContext& context) {
   ServeUnary(context, methods_, &Methods::RequestFindAppended, "FindAppended", FindAppended);
   ServeUnary(context, methods_, &Methods::RequestAdoptUids, "AdoptUids", AdoptUids);
   AppendCall::Serve(context, methods_);
-  WatchCall::Serve(context, methods_);
+  WatchCall<WatchMailboxes>::Serve(context, methods_);
   ServeStream(context, methods_, &Methods::RequestFetchMessages, "FetchMessages", Fetch);
 }
 

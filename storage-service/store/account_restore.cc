@@ -56,7 +56,8 @@ Task<absl::StatusOr<RestoreSummary>> AccountRestore::Run(std::string address,
 Task<absl::StatusOr<AccountRecords::Loaded>> AccountRestore::FindInBackup(std::string address) {
   const absl::StatusOr<std::string> normalized = NormalizeAddress(address);
   if (!normalized.ok()) co_return normalized.status();
-  AddressMap addresses(backup_);
+  RecipientChanges changes;  // there are none in a backup
+  AddressMap addresses(backup_, &changes);
   const auto account = co_await addresses.Lookup(*normalized);
   if (!account.ok()) co_return account.status();
   if (!account->has_value()) {

@@ -57,7 +57,7 @@ Task<absl::StatusOr<WatchNews>> AccountWatch::Next() {
 
     absl::StatusOr<WatchHub::News> heard = co_await listener_->Next();
     if (!heard.ok()) co_return heard.status();
-    to_look_at_ = std::move(heard->changed);
+    to_look_at_.assign(heard->changed.begin(), heard->changed.end());
     if (!heard->mailboxes) continue;
     absl::Status read = co_await ReadMailboxes(&news);
     if (!read.ok()) co_return read;

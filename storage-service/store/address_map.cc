@@ -87,8 +87,9 @@ Task<absl::Status> AddressMap::Insert(std::vector<Mapping> mappings) {
       request.puts.emplace_back(address, EncodeMapping(account));
     }
     const auto committed = co_await CommitShard(engine_, std::move(request));
-    if (committed.ok()) co_return absl::OkStatus();
-    if (!absl::IsAborted(committed.status())) co_return committed.status();
+    if (absl::IsAborted(committed.status())) continue;
+    for (const auto& [address, account] : mappings) changes_->Note(address);
+    co_return committed.status();
   }
   co_return TooMuchContention();
 }
@@ -113,8 +114,10 @@ Task<absl::StatusOr<AddressMap::Deletion>> AddressMap::Remove(std::string addres
     request.puts.emplace_back(DeletionKey(account), entry.SerializeAsString());
     request.deletes.push_back(address);
     const auto committed = co_await CommitShard(engine_, std::move(request));
-    if (committed.ok()) co_return Deletion{account, address_as_created, slice};
-    if (!absl::IsAborted(committed.status())) co_return committed.status();
+    if (absl::IsAborted(committed.status())) continue;
+    changes_->Note(address);
+    if (!committed.ok()) co_return committed.status();
+    co_return Deletion{account, address_as_created, slice};
   }
   co_return TooMuchContention();
 }
@@ -132,7 +135,9 @@ Task<absl::Status> AddressMap::Release(std::string address, AccountId account,
     request.deletes.push_back(address);
     if (alias) request.puts.emplace_back(AliasKey(address), *alias);
     const auto committed = co_await CommitShard(engine_, std::move(request));
-    if (!absl::IsAborted(committed.status())) co_return committed.status();
+    if (absl::IsAborted(committed.status())) continue;
+    changes_->Note(address);
+    co_return committed.status();
   }
   co_return TooMuchContention();
 }

@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
+#include "storage-service/store/recipient_changes.h"
 #include "storage-service/store/types.h"
 
 namespace restante::store {
@@ -42,7 +43,9 @@ class AddressMap {
     uint8_t slice = 0;
   };
 
-  explicit AddressMap(engine::Engine* engine) : engine_(engine) {}
+  // `changes` hears of every address that leads elsewhere.
+  AddressMap(engine::Engine* engine, RecipientChanges* changes)
+      : engine_(engine), changes_(changes) {}
 
   static uint8_t SliceOf(absl::string_view address);
   static engine::ShardId SliceShard(uint8_t slice);
@@ -77,6 +80,7 @@ class AddressMap {
 
  private:
   engine::Engine* const engine_;
+  RecipientChanges* const changes_;
 };
 
 }  // namespace restante::store

@@ -86,8 +86,11 @@ Task<absl::StatusOr<AliasMap::Alias>> AliasMap::Change(std::string address, Edit
       co_return alias;
     }
     const auto committed = co_await CommitShard(engine_, std::move(request));
-    if (committed.ok()) co_return alias;
-    if (!absl::IsAborted(committed.status())) co_return committed.status();
+    if (absl::IsAborted(committed.status())) continue;
+    // Other aliases may lead here.
+    changes_->NoteEverything();
+    if (!committed.ok()) co_return committed.status();
+    co_return alias;
   }
   co_return TooMuchContention();
 }

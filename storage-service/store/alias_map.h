@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
+#include "storage-service/store/recipient_changes.h"
 #include "storage-service/store/types.h"
 
 namespace restante::store {
@@ -46,7 +47,9 @@ class AliasMap {
     bool end = false;            // the slice has no more
   };
 
-  explicit AliasMap(engine::Engine* engine) : engine_(engine) {}
+  // `changes` hears of every change.
+  AliasMap(engine::Engine* engine, RecipientChanges* changes)
+      : engine_(engine), changes_(changes) {}
 
   Task<absl::StatusOr<std::optional<Alias>>> Find(std::string address);
 
@@ -63,6 +66,7 @@ class AliasMap {
 
  private:
   engine::Engine* const engine_;
+  RecipientChanges* const changes_;
 };
 
 }  // namespace restante::store

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "storage-service/async/task.h"
 #include "storage-service/store/types.h"
@@ -28,6 +29,25 @@ class Delivery {
   virtual Task<std::vector<RecipientResult>> Finish() = 0;
 };
 
+struct RecipientNews {
+  // All that CheckRecipients has said may be wrong by now.
+  bool everything = false;
+  // Otherwise what it said of these, in normal form, with or without a +detail; of whatever
+  // leads to them by an alias; and that an address doesn't exist.
+  absl::flat_hash_set<std::string> addresses;
+};
+
+// Tells who remembers answers of CheckRecipients which to forget, as long as it lives.
+class RecipientWatch {
+ public:
+  virtual ~RecipientWatch() = default;
+  // The first is at once, and of everything; then it completes when there is something to
+  // tell; one call at a time. CANCELLED after Stop.
+  virtual Task<absl::StatusOr<RecipientNews>> Next() = 0;
+  // From any thread.
+  virtual void Stop() = 0;
+};
+
 class Deliveries {
  public:
   virtual ~Deliveries() = default;
@@ -40,6 +60,9 @@ class Deliveries {
   // that go? What Begin answers, and so RCPT of LMTP.
   virtual Task<std::vector<RecipientCheck>> CheckRecipients(std::vector<std::string> recipients,
                                                             uint64_t declared_octets) = 0;
+
+  // Changes from this call on. Outlived by the store.
+  virtual std::unique_ptr<RecipientWatch> WatchRecipients() = 0;
 };
 
 }  // namespace restante::store

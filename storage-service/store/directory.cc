@@ -54,8 +54,8 @@ Directory::Directory(engine::Engine* engine, MailboxTable* mailboxes, const Toke
       sealer_(sealer),
       clock_(clock),
       options_(options),
-      addresses_(std::make_unique<AddressMap>(engine)),
-      aliases_(std::make_unique<AliasMap>(engine)),
+      addresses_(std::make_unique<AddressMap>(engine, &recipient_changes_)),
+      aliases_(std::make_unique<AliasMap>(engine, &recipient_changes_)),
       records_(std::make_unique<AccountRecords>(engine)),
       policies_(std::make_unique<Policies>(
           engine, options.pop3_policy,

@@ -101,6 +101,9 @@ class Directory : public Accounts, public Aliases {
   };
   Task<absl::StatusOr<Route>> FindRecipient(std::string address);
 
+  // What FindRecipient and QuotaOf have answered and wouldn't any more.
+  RecipientChanges& recipient_changes() { return recipient_changes_; }
+
   // NO_SUCH_ACCOUNT.
   Task<absl::StatusOr<Entry>> FindById(AccountId id);
 
@@ -301,6 +304,7 @@ class Directory : public Accounts, public Aliases {
   const TokenSealer* const sealer_;
   const Clock* const clock_;
   const StoreOptions options_;
+  RecipientChanges recipient_changes_;
   const std::unique_ptr<AddressMap> addresses_;
   const std::unique_ptr<AliasMap> aliases_;
   const std::unique_ptr<AccountRecords> records_;

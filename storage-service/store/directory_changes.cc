@@ -146,9 +146,11 @@ Task<absl::StatusOr<AccountInfo>> Directory::Update(std::string address, Account
   } else if (change.empty()) {
     entry = co_await Find(std::move(address));
   } else {
+    const std::string normalized = NormalizeAddress(address).value_or("");
     entry = co_await Change(std::move(address), [change](format::AccountRecord* record) {
       ApplyTo(change, record);
     });
+    recipient_changes_.Note(normalized);
   }
   if (!entry.ok()) co_return entry.status();
   absl::StatusOr<AccountInfo> info = co_await InfoOf(*entry);

@@ -41,6 +41,7 @@ Task<absl::StatusOr<DomainQuota>> Directory::SetDomainQuota(std::string domain,
   if (!normalized.ok()) co_return normalized.status();
   absl::StatusOr<DomainQuota> changed =
       co_await quotas_->Change(*std::move(normalized), std::move(change));
+  recipient_changes_.NoteEverything();
   co_return changed;
 }
 

@@ -118,4 +118,8 @@ Task<std::vector<RecipientCheck>> Ingest::CheckRecipients(std::vector<std::strin
   co_return checks;
 }
 
+std::unique_ptr<RecipientWatch> Ingest::WatchRecipients() {
+  return directory_->recipient_changes().Listen();
+}
+
 }  // namespace restante::store

@@ -26,6 +26,7 @@ class Ingest : public Deliveries {
   Task<absl::StatusOr<std::unique_ptr<Delivery>>> Begin(Envelope envelope) override;
   Task<std::vector<RecipientCheck>> CheckRecipients(std::vector<std::string> recipients,
                                                     uint64_t declared_octets) override;
+  std::unique_ptr<RecipientWatch> WatchRecipients() override;
 
  private:
   Task<Addressee> LookUp(std::string recipient, uint64_t declared_octets);

@@ -14,59 +14,6 @@ WatchHub::Listener::~Listener() {
   hub_->listeners_.fetch_sub(1, std::memory_order_release);
 }
 
-Task<absl::StatusOr<WatchHub::News>> WatchHub::Listener::Next() {
-  auto arrival = restante::Await<Answer>([this](Done<Answer> done) { Await(std::move(done)); });
-  Answer news = co_await arrival;
-  co_return news;
-}
-
-void WatchHub::Listener::Await(Done<Answer> done) {
-  {
-    absl::MutexLock lock(&mutex_);
-    waiting_ = std::move(done);
-  }
-  Wake();
-}
-
-void WatchHub::Listener::Stop() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stopped_ = true;
-  }
-  Wake();
-}
-
-void WatchHub::Listener::Hear(const MailboxId* mailbox) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (mailbox != nullptr) {
-      changed_.insert(*mailbox);
-    } else {
-      mailboxes_ = true;
-    }
-  }
-  Wake();
-}
-
-void WatchHub::Listener::Wake() {
-  Done<Answer> waiting;
-  Answer answer = News();
-  {
-    absl::MutexLock lock(&mutex_);
-    if (!waiting_ || !(stopped_ || mailboxes_ || !changed_.empty())) return;
-    if (stopped_) {
-      answer = absl::CancelledError("the watch was stopped");
-    } else {
-      answer->changed.assign(changed_.begin(), changed_.end());
-      answer->mailboxes = std::exchange(mailboxes_, false);
-      changed_.clear();
-    }
-    waiting = std::move(waiting_);
-    waiting_ = nullptr;
-  }
-  std::move(waiting)(std::move(answer));
-}
-
 std::shared_ptr<WatchHub::Listener> WatchHub::Listen(AccountId account) {
   auto listener = std::make_shared<Listener>(this, account);
   absl::MutexLock lock(&mutex_);
@@ -87,7 +34,15 @@ void WatchHub::Tell(const AccountId& account, const MailboxId* mailbox) {
       }
     }
   }
-  for (const std::shared_ptr<Listener>& listener : listeners) listener->Hear(mailbox);
+  for (const std::shared_ptr<Listener>& listener : listeners) {
+    listener->news_.Add([mailbox](News& news) {
+      if (mailbox != nullptr) {
+        news.changed.insert(*mailbox);
+      } else {
+        news.mailboxes = true;
+      }
+    });
+  }
 }
 
 }  // namespace restante::store

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "storage-service/async/task.h"
+#include "storage-service/store/news_box.h"
 #include "storage-service/store/types.h"
 
 namespace restante::store {
@@ -22,7 +23,7 @@ namespace restante::store {
 class WatchHub {
  public:
   struct News {
-    std::vector<MailboxId> changed;
+    absl::flat_hash_set<MailboxId> changed;
     bool mailboxes = false;  // one was made, renamed, deleted, or subscribed to
   };
 
@@ -36,25 +37,15 @@ class WatchHub {
     Listener& operator=(const Listener&) = delete;
 
     // All news since the last call; waits for some. CANCELLED after Stop.
-    Task<absl::StatusOr<News>> Next() ABSL_LOCKS_EXCLUDED(mutex_);
-    void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+    Task<absl::StatusOr<News>> Next() { return news_.Next(); }
+    void Stop() { news_.Stop(); }
 
    private:
     friend class WatchHub;
-    using Answer = absl::StatusOr<News>;
-
-    void Hear(const MailboxId* mailbox) ABSL_LOCKS_EXCLUDED(mutex_);
-    // Gives whoever waits what there is.
-    void Wake() ABSL_LOCKS_EXCLUDED(mutex_);
-    void Await(Done<Answer> done) ABSL_LOCKS_EXCLUDED(mutex_);
 
     WatchHub* const hub_;
     const AccountId account_;
-    absl::Mutex mutex_;
-    absl::flat_hash_set<MailboxId> changed_ ABSL_GUARDED_BY(mutex_);
-    bool mailboxes_ ABSL_GUARDED_BY(mutex_) = false;
-    bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-    Done<Answer> waiting_ ABSL_GUARDED_BY(mutex_);
+    NewsBox<News> news_;
   };
 
   std::shared_ptr<Listener> Listen(AccountId account) ABSL_LOCKS_EXCLUDED(mutex_);

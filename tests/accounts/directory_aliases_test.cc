@@ -126,7 +126,8 @@ TEST_F(DirectoryAliases, ALoopThatCameAboutAllTheSameIsNotWalkedForEver) {
   CreateAll({"anna"});
   ASSERT_TRUE(Add("b", {"anna"}).ok());
   ASSERT_TRUE(Add("a", {"b"}).ok());
-  AliasMap map(engine_.get());
+  RecipientChanges changes;
+  AliasMap map(engine_.get(), &changes);
   const auto changed = SyncWait(map.Change("b", [](AliasMap::Alias& alias) {
     alias.targets = {{"a", {}}};
     return absl::OkStatus();

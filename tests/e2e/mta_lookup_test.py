@@ -174,9 +174,58 @@ class ProtocolsTest(LookupTestCase):
             self.assertTrue(hostile.ended(), (name, nonsense[:20]))
         self.assertEqual(other.socketmap("recipients", user), "OK " + user)
 
+
+class FollowingTest(LookupTestCase):
+    """What is remembered ends when it changes, not when its lifetime does."""
+
+    lookup_config = {"cache": {"lifetime": "1h", "missing_lifetime": "1h",
+                               "room_lifetime": "1h"}}
+
+    def becomes(self, answer, ask, *question):
+        harness.eventually(lambda: ask(*question) == answer, 10 * harness.PATIENCE,
+                           "%s is answered %s" % (question, answer))
+
+    def follow(self, asker):
+        """Until all that has happened before is known."""
+        marker = "marker%d@example.org" % LookupTestCase.counter
+        self.assertEqual(asker.socketmap("recipients", marker), "NOTFOUND ")
+        self.stack.create_account(marker, PASSWORD)
+        self.becomes("OK " + marker, asker.socketmap, "recipients", marker)
+
+    def test_accounts_come_and_go(self):
+        asker = self.asker("lookup")
+        self.follow(asker)
+        user = self.account()
+        self.becomes("OK " + user, asker.socketmap, "recipients", user)
+        detail = user.replace("@", "+x@")
+        self.assertEqual(asker.socketmap("recipients", detail), "OK " + user)
+        self.stack.ctl("accounts", "delete", user, "--yes")
+        self.becomes("NOTFOUND ", asker.socketmap, "recipients", user)
+        self.becomes("NOTFOUND ", asker.socketmap, "recipients", detail)
+
+    def test_aliases_come_and_go(self):
+        asker = self.asker("lookup")
+        first, second = self.account(), self.account()
+        self.assertEqual(asker.socketmap("aliases", "crew@example.org"), "NOTFOUND ")
+        self.stack.ctl("aliases", "add", "crew@example.org", first)
+        self.becomes("OK " + first, asker.socketmap, "aliases", "crew@example.org")
+        self.stack.ctl("aliases", "add", "crew@example.org", second)
+        self.becomes("OK %s, %s" % (first, second), asker.socketmap, "aliases",
+                     "crew@example.org")
+        self.stack.ctl("aliases", "remove", "crew@example.org")
+        self.becomes("NOTFOUND ", asker.socketmap, "aliases", "crew@example.org")
+
+    def test_quotas_change(self):
+        user = self.account("--quota", "1000")
+        asker = self.asker("policy")
+        self.becomes("452 4.2.2 Mailbox full.", lambda: asker.policy(user, size=1001))
+        self.stack.ctl("accounts", "quota", user, "2000")
+        self.becomes("DUNNO", lambda: asker.policy(user, size=1001))
+
     def test_while_the_storage_service_is_away_it_is_a_temporary_failure(self):
         known, unknown = self.account(), self.account()
         lookup, policy, tcp = (self.asker(n) for n in ("lookup", "policy", "TCP_RECIPIENTS"))
+        self.follow(lookup)
         self.assertEqual(lookup.socketmap("recipients", known), "OK " + known)
         self.stack.storage.stop()
         try:
@@ -207,15 +256,19 @@ class CacheTest(LookupTestCase):
     lookup_config = {"cache": {"lifetime": "1h", "missing_lifetime": "1h", "room_lifetime": "1h",
                                "octets": "64KiB"}}
 
-    def test_answers_are_remembered_and_their_memory_is_bounded(self):
+    def test_what_was_not_asked_for_the_longest_is_forgotten(self):
         lookup = self.asker("lookup")
-        user = "later@example.org"
-        self.assertEqual(lookup.socketmap("recipients", user), "NOTFOUND ")
-        self.stack.create_account(user, PASSWORD)
-        self.assertEqual(lookup.socketmap("recipients", user), "NOTFOUND ")
+        user = self.account()
+        self.assertEqual(lookup.socketmap("recipients", user), "OK " + user)
         for number in range(500):
             lookup.socketmap("recipients", "nobody%d@example.org" % number)
-        self.assertEqual(lookup.socketmap("recipients", user), "OK " + user)
+        self.stack.storage.stop()
+        try:
+            self.assertEqual(lookup.socketmap("recipients", "nobody499@example.org"),
+                             "NOTFOUND ")
+            self.assertTrue(lookup.socketmap("recipients", user).startswith("TEMP 451 4.3.0"))
+        finally:
+            self.stack.storage.start()
 
 
 class ReadmeTest(unittest.TestCase):

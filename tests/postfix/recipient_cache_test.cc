@@ -91,5 +91,34 @@ TEST_F(RecipientCacheTest, WhatIsLargerThanAllOfItIsNotRemembered) {
   EXPECT_TRUE(cache_.Find("ann", 0, now_).has_value());
 }
 
+TEST_F(RecipientCacheTest, AnAccountThatIsNamedIsForgottenUnderAllItsAddresses) {
+  cache_.Put("ann@example.org", Somebody("Ann@example.org"), 0, true, now_);
+  cache_.Put("ann+x@example.org", Somebody("Ann@example.org"), 0, true, now_);
+  cache_.Put("bob@example.org", Somebody("bob@example.org"), 0, true, now_);
+  cache_.Forget({"ann@example.org"});
+  EXPECT_FALSE(cache_.Find("ann@example.org", 0, now_).has_value());
+  EXPECT_FALSE(cache_.Find("ann+x@example.org", 0, now_).has_value());
+  EXPECT_TRUE(cache_.Find("bob@example.org", 0, now_).has_value());
+}
+
+TEST_F(RecipientCacheTest, WhatAliasesLeadAndWhoIsMissingIsForgottenWithAnyChange) {
+  const auto team =
+      std::make_shared<Recipient>(Recipient{true, "team@example.org", {"ann@example.org"}});
+  cache_.Put("team@example.org", team, 0, true, now_);
+  cache_.Put("nobody@example.org", Nobody(), 0, false, now_);
+  cache_.Put("ann@example.org", Somebody(), 0, true, now_);
+  cache_.Forget({"bob@example.org"});
+  EXPECT_FALSE(cache_.Find("team@example.org", 0, now_).has_value());
+  EXPECT_FALSE(cache_.Find("nobody@example.org", 0, now_).has_value());
+  EXPECT_TRUE(cache_.Find("ann@example.org", 0, now_).has_value());
+}
+
+TEST_F(RecipientCacheTest, AnAddressWhoseNormalFormItCannotKnowConcernsEverything) {
+  cache_.Put("ann@example.org", Somebody(), 0, true, now_);
+  cache_.Forget({"j\xC3\xBCrgen@example.org"});
+  EXPECT_FALSE(cache_.Find("ann@example.org", 0, now_).has_value());
+  EXPECT_EQ(cache_.octets(), 0u);
+}
+
 }  // namespace
 }  // namespace restante::postfix

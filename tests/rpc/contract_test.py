@@ -331,6 +331,21 @@ class Contract(unittest.TestCase):
         [result] = self.deliver(["who@example.org"])
         self.assertEqual((result.status.code, result.uid), (0, 1))
 
+    def test_an_mta_is_told_which_recipients_are_others_now(self):
+        watch = self.delivery.WatchRecipients(delivery_pb2.WatchRecipientsRequest(),
+                                              timeout=DEADLINE)
+        self.assertTrue(next(watch).everything)
+        self.create("Ann@example.org")
+        told = next(watch)
+        self.assertEqual((list(told.addresses), told.everything), (["ann@example.org"], False))
+        self.aliases.AddAlias(aliases_pb2.AddAliasRequest(
+            address="@example.org", targets=["ann@example.org"]), timeout=DEADLINE)
+        self.assertTrue(next(watch).everything)
+        self.assertEqual(self.service.stop(), 0)
+        with self.assertRaises(grpc.RpcError) as ended:
+            next(watch)
+        self.assertEqual(ended.exception.code(), grpc.StatusCode.UNAVAILABLE)
+
     def test_an_operator_renames_an_account_and_sets_quotas(self):
         self.create("ann@example.org")
         [first] = self.deliver(["ann@example.org"])

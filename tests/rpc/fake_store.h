@@ -165,6 +165,7 @@ struct FakeMaildrops final : store::Maildrops {
 
 // Notes "begin A", "append A N", "finish A" and "drop A", where A is the sender.
 struct FakeDeliveries final : store::Deliveries {
+  std::unique_ptr<store::RecipientWatch> WatchRecipients() override { return nullptr; }
   std::function<Task<absl::Status>(std::string sender)> begin;
   std::function<Task<absl::Status>(std::string sender, std::string data)> append;
   std::function<Task<std::vector<store::RecipientResult>>(std::string sender)> finish;
