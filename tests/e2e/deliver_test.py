@@ -14,6 +14,7 @@ import messages
 import snippets
 from clients import Pop3
 from exim import Exim
+from mtas import reachable
 from postfix import Postfix
 
 PASSWORD = "tulip"
@@ -301,14 +302,6 @@ class EximPipeTest(DeliverTestCase):
         self.assertTrue(message.endswith(messages.after_ingest(MESSAGE)), message)
         self.assertIn(b"5.1.1 <nobody@example.org>: No such recipient.", report)
         harness.eventually(lambda: not exim.queue(), 30 * harness.PATIENCE, "the queue")
-
-
-def reachable(directory):
-    """The program where nobody may run it: the build may be below a home."""
-    path = os.path.join(directory, "restante-deliver")
-    subprocess.run(["cp", harness.program("restante-deliver"), path], check=True)
-    os.chmod(path, 0o755)
-    return path
 
 
 if __name__ == "__main__":

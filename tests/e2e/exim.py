@@ -130,6 +130,11 @@ class Exim:
     def connect(self):
         return smtplib.SMTP("127.0.0.1", self.port, "client.test", timeout=60)
 
+    def flush(self):
+        """Tries everything in the queue again, now."""
+        subprocess.run(["nsenter", "-t", str(self._daemon.pid), "-m", self._program, "-qff"],
+                       check=True, timeout=60 * harness.PATIENCE)
+
     def queue(self):
         """Ids of the messages that it still has."""
         return [name[:-2] for _, _, names in os.walk(os.path.join(self.dir, "spool", "input"))

@@ -64,6 +64,12 @@ class OpenSmtpd:
     def connect(self):
         return smtplib.SMTP("127.0.0.1", self.port, "client.test", timeout=60)
 
+    def queue(self):
+        """Ids of the messages that it still has."""
+        folder = "/proc/%d/root/var/spool/smtpd/queue" % self._smtpd.pid
+        return [os.path.basename(path) for path, _, names in os.walk(folder)
+                if "message" in names]
+
     def log(self):
         with open(os.path.join(self.dir, "output"), errors="replace") as file:
             return file.read()

@@ -41,6 +41,7 @@ maximal_backoff_time = 2s
 queue_run_delay = 2s
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
+smtpd_forbid_bare_newline_exclusions =
 """
 MASTER_CF = """
 127.0.0.1:{port} inet n - n - - smtpd
