@@ -281,6 +281,33 @@ class MtaTestCase(LookupTestCase):
 
     mta = None
 
+    @classmethod
+    def start_postfix(cls):
+        return cls.start_postfix_of("main.cf", {
+            "/run/restante/lookup.sock": cls.paths["lookup"],
+            "/run/restante/policy.sock": cls.paths["policy"],
+            "/run/restante/lmtp.sock": cls.stack.lmtp_socket})
+
+    @classmethod
+    def start_postfix_of(cls, example, replaced, more=""):
+        postfix = Postfix(tempfile.mkdtemp(prefix="postfix-", dir=cls.stack.dir),
+                          snippets.snippet("plugins/postfix/examples/" + example, replaced) + more)
+        cls.addClassCleanup(postfix.stop)
+        return postfix.start()
+
+    @classmethod
+    def start_exim(cls, policy=False):
+        """`policy`: with that in place of callouts."""
+        text = snippets.snippet("plugins/postfix/examples/exim.conf", {
+            "port = 24": "port = %d" % cls.stack.lmtp[1]})
+        if policy:
+            text = text[:text.index("# In the access control list")] + snippets.snippet(
+                "plugins/postfix/examples/exim-policy.conf", {
+                    "/run/restante/policy.sock": cls.paths["policy"]})
+        exim = Exim(tempfile.mkdtemp(prefix="exim-", dir=cls.stack.dir), text)
+        cls.addClassCleanup(exim.stop)
+        return exim.start()
+
     def run(self, result=None):
         before = len(result.failures) + len(result.errors)
         super().run(result)
@@ -314,12 +341,12 @@ class MtaTestCase(LookupTestCase):
         self.assertEqual(code, 550)
         self.assertTrue(text.startswith("5.1.1 "), text)
 
-    def over_quota_recipients_are_refused_with_452_at_rcpt(self):
-        user = self.account("--quota", "1000")
-        self.assertEqual(self.rcpt(user, ["SIZE=900"])[0], 250)
-        code, text = self.rcpt(user, ["SIZE=2000"])
-        self.assertEqual(code, 452)
-        self.assertTrue(text.startswith("4.2.2 "), text)
+    def over_quota_recipients_are_refused_at_rcpt(self, expected, beginning):
+        # Exim's callout asks for 1,024 octets more.
+        user = self.account("--quota", "10000")
+        self.assertEqual(self.rcpt(user, ["SIZE=8000"])[0], 250)
+        code, text = self.rcpt(user, ["SIZE=20000"])
+        self.assertEqual((code, text[:len(beginning)]), (expected, beginning), text)
 
 
 @unittest.skipIf(os.geteuid() != 0, "Postfix' master has to be root")
@@ -327,17 +354,7 @@ class PostfixTest(MtaTestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.mta = cls.start_postfix("main.cf", {
-            "/run/restante/lookup.sock": cls.paths["lookup"],
-            "/run/restante/policy.sock": cls.paths["policy"],
-            "/run/restante/lmtp.sock": cls.stack.lmtp_socket})
-
-    @classmethod
-    def start_postfix(cls, example, replaced, more=""):
-        postfix = Postfix(tempfile.mkdtemp(prefix="postfix-", dir=cls.stack.dir),
-                          snippets.snippet("plugins/postfix/examples/" + example, replaced) + more)
-        cls.addClassCleanup(postfix.stop)
-        return postfix.start()
+        cls.mta = cls.start_postfix()
 
     def test_mail_for_accounts_and_aliases_arrives(self):
         self.mail_for_accounts_and_aliases_arrives()
@@ -346,7 +363,7 @@ class PostfixTest(MtaTestCase):
         self.unknown_recipients_are_refused_with_550_at_rcpt()
 
     def test_over_quota_recipients_are_refused_with_452_at_rcpt(self):
-        self.over_quota_recipients_are_refused_with_452_at_rcpt()
+        self.over_quota_recipients_are_refused_at_rcpt(452, "4.2.2 ")
 
     def test_while_the_store_is_away_rcpt_is_a_temporary_failure(self):
         user = self.account()
@@ -364,13 +381,13 @@ class PostfixTest(MtaTestCase):
         addresses = cls.lookup.addresses
         aliases = snippets.snippet("plugins/postfix/examples/main-alias-maps.cf", {
             "/run/restante/lookup.sock": cls.paths["lookup"]})
-        cls.mta = cls.start_postfix("main-tcp.cf", {
+        cls.mta = cls.start_postfix_of("main-tcp.cf", {
             "127.0.0.1:10023": addresses["X_RESTANTE_TCP_RECIPIENTS"],
             "127.0.0.1:10024": addresses["X_RESTANTE_POLICY"],
             "127.0.0.1:24": cls.stack.lmtp_address}, aliases)
         try:
             self.unknown_recipients_are_refused_with_550_at_rcpt()
-            self.over_quota_recipients_are_refused_with_452_at_rcpt()
+            self.over_quota_recipients_are_refused_at_rcpt(452, "4.2.2 ")
             self.mail_for_accounts_and_aliases_arrives("staff@example.org")
             self.assertRegex(self.mta.log(), r"to=<lookup\d+@example.org>, orig_to=<staff@")
         finally:
@@ -380,14 +397,36 @@ class PostfixTest(MtaTestCase):
 @unittest.skipIf(os.geteuid() != 0, "Exim has to be root to deliver")
 class EximTest(MtaTestCase):
     def test_with_callouts_to_restante_lmtpd_it_is_the_same(self):
-        exim = Exim(tempfile.mkdtemp(prefix="exim-", dir=self.stack.dir),
-                    snippets.snippet("plugins/postfix/examples/exim.conf", {
-                        "port = 24": "port = %d" % self.stack.lmtp[1]}))
-        self.addCleanup(exim.stop)
-        type(self).mta = exim.start()
+        type(self).mta = self.start_exim()
         self.mail_for_accounts_and_aliases_arrives()
         code, text = self.rcpt("nobody@example.org")
         self.assertEqual(code, 550, text)
+        # Whatever 4xx a callout got, Exim makes it this one.
+        self.over_quota_recipients_are_refused_at_rcpt(451, "")
+
+    def test_with_policies_it_is_the_same(self):
+        type(self).mta = self.start_exim(policy=True)
+        self.mail_for_accounts_and_aliases_arrives("squad@example.org")
+        self.unknown_recipients_are_refused_with_550_at_rcpt()
+        self.over_quota_recipients_are_refused_at_rcpt(452, "4.2.2 ")
+        user = self.account()
+        self.stack.storage.stop()
+        try:
+            code, text = self.rcpt(user)
+            self.assertEqual((code, text[:6]), (451, "4.3.0 "), text)
+        finally:
+            self.stack.storage.start()
+        harness.eventually(lambda: self.rcpt(user)[0] == 250, 20 * harness.PATIENCE, "the store")
+
+
+@unittest.skipIf(os.geteuid() != 0, "MTAs have to be root to start")
+class OverQuotaForGoodTest(MtaTestCase):
+    lookup_config = {"over_quota": "reject"}
+
+    def test_postfix_and_exim_refuse_over_quota_recipients_with_552_at_rcpt(self):
+        for mta in (self.start_postfix(), self.start_exim(policy=True)):
+            type(self).mta = mta
+            self.over_quota_recipients_are_refused_at_rcpt(552, "5.2.2 ")
 
 
 @unittest.skipIf(os.geteuid() != 0, "OpenSMTPD has to be root")
