@@ -56,8 +56,9 @@ bool ParseAuth(std::string_view rest, ClientLine* line) {
     } else if (key == "rport") {
       port = UnescapeValue(value);
     } else if (key == "resp") {
-      // The last one, by definition: base64 has no tabs.
-      line->has_response = true;
+      // The last one, by definition: base64 has no tabs. Exim sends it without a value when
+      // there is none; an empty initial response is "=" (RFC 4954, section 4).
+      line->has_response = !value.empty();
       line->response = std::string(value);
       if (!rest.empty()) return false;
     }

@@ -26,7 +26,8 @@ TEST(AuthProtocolTest, ReadsWhatPostfixSends) {
 
 TEST(AuthProtocolTest, AnInitialResponseMayBeEmptyOrAbsent) {
   EXPECT_FALSE(ParseLine("AUTH\t1\tLOGIN\tservice=smtp").has_response);
-  EXPECT_TRUE(ParseLine("AUTH\t1\tPLAIN\tservice=smtp\tresp=").has_response);
+  EXPECT_FALSE(ParseLine("AUTH\t1\tLOGIN\tservice=smtp\tresp=").has_response) << "as Exim says";
+  EXPECT_TRUE(ParseLine("AUTH\t1\tPLAIN\tservice=smtp\tresp==").has_response);
   EXPECT_EQ(ParseLine("AUTH\t1\tPLAIN\trip=2001:db8::1\trport=5").remote, "[2001:db8::1]:5");
   EXPECT_EQ(ParseLine("AUTH\t1\tPLAIN\trip=192.0.2.9").remote, "192.0.2.9");
   EXPECT_FALSE(ParseLine("AUTH\t1\tPLAIN").secured);

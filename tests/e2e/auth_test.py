@@ -3,6 +3,7 @@ its README says: senders log in as they do for POP3, and nobody else may send.
 """
 
 import base64
+import itertools
 import os
 import smtplib
 import socket
@@ -88,6 +89,18 @@ class AuthTestCase(harness.StackTest):
         mta = Mta(self.path)
         self.addCleanup(mta.close)
         return mta.greet()
+
+    def expect_logins_by_swaks(self, port):
+        """In the clear: for TLS it would need another module."""
+        program = os.path.join(harness.unpacked("swaks"), "usr/bin/swaks")
+        for mechanism, password, code in (("PLAIN", PASSWORD, 0), ("LOGIN", PASSWORD, 0),
+                                          ("PLAIN", "rose", 28), ("LOGIN", "rose", 28)):
+            done = subprocess.run(
+                ["perl", program, "--server", "127.0.0.1", "--port", str(port),
+                 "--auth", mechanism, "--auth-user", USER, "--auth-password", password,
+                 "--from", USER, "--to", USER, "--helo", "client.test", "--quit-after", "AUTH"],
+                capture_output=True, text=True, timeout=60 * harness.PATIENCE)
+            self.assertEqual(done.returncode, code, done.stdout)
 
 
 class ProtocolTest(AuthTestCase):
@@ -199,7 +212,7 @@ class SubmissionTest(AuthTestCase):
             snippets.snippet(submission, {
                 "submission inet": "127.0.0.1:%d inet" % cls.port,
                 "/run/restante/auth.sock": cls.path})
-            # swaks would need another module for TLS.
+            # For swaks.
             + snippets.snippet(submission, {
                 "submission inet": "127.0.0.1:%d inet" % cls.clear_port,
                 "tls_security_level=encrypt": "tls_security_level=none",
@@ -240,15 +253,7 @@ class SubmissionTest(AuthTestCase):
             smtp.sendmail(USER, [USER], b"x")
 
     def test_swaks_sees_the_same(self):
-        program = os.path.join(harness.unpacked("swaks"), "usr/bin/swaks")
-        for mechanism, password, code in (("PLAIN", PASSWORD, 0), ("LOGIN", PASSWORD, 0),
-                                          ("PLAIN", "rose", 28), ("LOGIN", "rose", 28)):
-            done = subprocess.run(
-                ["perl", program, "--server", "127.0.0.1", "--port", str(self.clear_port),
-                 "--auth", mechanism, "--auth-user", USER, "--auth-password", password,
-                 "--from", USER, "--to", USER, "--helo", "client.test", "--quit-after", "AUTH"],
-                capture_output=True, text=True, timeout=60 * harness.PATIENCE)
-            self.assertEqual(done.returncode, code, done.stdout)
+        self.expect_logins_by_swaks(self.clear_port)
 
     def test_while_the_storage_service_is_away_the_client_is_to_come_back(self):
         smtp = self.submission()
@@ -263,28 +268,35 @@ class SubmissionTest(AuthTestCase):
 
 @unittest.skipIf(os.geteuid() != 0, "Exim has to be root to start")
 class EximTest(AuthTestCase):
-    def test_logins_are_taken_and_refused(self):
+    def exim(self, more):
         os.chmod(self.stack.dir, 0o755)
         exim = Exim(tempfile.mkdtemp(prefix="exim-", dir=self.stack.dir),
                     snippets.snippet("plugins/auth/examples/exim.conf",
-                                     {"/run/restante/auth.sock": self.path}),
+                                     {"/run/restante/auth.sock": self.path, **more}),
                     self.stack.certificate, self.stack.key)
         self.addCleanup(exim.stop)
-        exim.start()
-        for mechanism in ("PLAIN", "LOGIN"):
-            for password, code in ((PASSWORD, 235), ("rose", 535)):
-                smtp = exim.connect()
-                self.addCleanup(smtp.close)
-                smtp.ehlo()
-                self.assertNotIn("auth", smtp.esmtp_features)
-                smtp.starttls(context=ssl.create_default_context(cafile=self.stack.certificate))
-                smtp.ehlo()
-                smtp.user, smtp.password = USER, password
-                try:
-                    answer = smtp.auth(mechanism, getattr(smtp, "auth_" + mechanism.lower()))
-                except smtplib.SMTPAuthenticationError as error:
-                    answer = error.args
-                self.assertEqual(answer[0], code, exim.log())
+        return exim.start()
+
+    def test_swaks_sees_the_same(self):
+        self.expect_logins_by_swaks(self.exim({"${if def:tls_in_cipher}": "true"}).port)
+
+    def test_logins_are_taken_and_refused(self):
+        exim = self.exim({})
+        for mechanism, initial, (password, code) in itertools.product(
+                ("PLAIN", "LOGIN"), (True, False), ((PASSWORD, 235), ("rose", 535))):
+            smtp = exim.connect()
+            self.addCleanup(smtp.close)
+            smtp.ehlo()
+            self.assertNotIn("auth", smtp.esmtp_features)
+            smtp.starttls(context=ssl.create_default_context(cafile=self.stack.certificate))
+            smtp.ehlo()
+            smtp.user, smtp.password = USER, password
+            try:
+                answer = smtp.auth(mechanism, getattr(smtp, "auth_" + mechanism.lower()),
+                                   initial_response_ok=initial)
+            except smtplib.SMTPAuthenticationError as error:
+                answer = error.args
+            self.assertEqual(answer[0], code, exim.log())
 
 
 if __name__ == "__main__":
