@@ -237,6 +237,7 @@ asio::awaitable<void> Session::Rcpt() {
   }
   size_t next = 0;
   for (RcptRun::One& one : run.all) {
+    if (closing_) break;  // nothing follows a 421
     if (one.refused != nullptr) {
       transaction_->Refuse(one.recipient, *one.refused);
       // A list that is too long is nobody's mistake.

@@ -7,6 +7,7 @@ import hashlib
 
 import harness
 from clients import Lmtp, Pop3
+from memory import begin_peak, peak
 
 USER = "big@example.org"
 PASSWORD = "tulip"
@@ -32,20 +33,6 @@ def pieces():
     yield b"z" * (left - 2) + b"\r\n"
 
 
-def memory(server, field):
-    """VmRSS or VmHWM in octets."""
-    with open("/proc/%d/status" % server.pid) as file:
-        for line in file:
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) * 1024
-    raise AssertionError("no " + field)
-
-
-def reset_peak(server):
-    with open("/proc/%d/clear_refs" % server.pid, "w") as file:
-        file.write("5")
-
-
 class BigMessage(harness.StackTest):
     configs = {
         "storage": {"engine": {"block_cache_octets": BLOCK_CACHE,
@@ -57,10 +44,7 @@ class BigMessage(harness.StackTest):
         # The idle value is that of services that have worked, a little.
         self.deliver([b"Subject: small\r\n\r\nsmall\r\n"])
         self.fetch(1)
-        servers = self.stack.servers()
-        self.idle = {server.name: memory(server, "VmRSS") for server in servers}
-        for server in servers:
-            reset_peak(server)
+        self.idle = {server.name: begin_peak(server) for server in self.stack.servers()}
 
     def deliver(self, message_pieces):
         with Lmtp(self.stack.lmtp) as lmtp:
@@ -100,7 +84,7 @@ class BigMessage(harness.StackTest):
         self.assertEqual(self.fetch(2), (OCTETS, expected.hexdigest()))
         for server in self.stack.servers():
             idle = self.idle[server.name]
-            growth = memory(server, "VmHWM") - idle
+            growth = peak(server) - idle
             allowed = LIMIT
             if server is self.stack.storage:
                 allowed += BLOCK_CACHE + MEMTABLES

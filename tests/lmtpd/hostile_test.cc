@@ -110,6 +110,20 @@ TEST_F(HostileTest, ClosesAfterTooManyBadCommands) {
   EXPECT_EQ(client.Rest(), "");
 }
 
+TEST_F(HostileTest, SaysNothingBehindThe421) {
+  StartServer([](config::LmtpdConfig& config) { config.set_max_bad_commands(3); });
+  LmtpClient client(port());
+  client.Greet();
+  // Recipients that come together are asked for, and answered, together.
+  std::string commands = "MAIL FROM:<>\r\n";
+  for (int i = 0; i < 1000; ++i) commands += "RCPT TO:<@@>\r\n";
+  client.Send(commands);
+  EXPECT_THAT(client.Replies(6),
+              ElementsAre(StartsWith("250 "), StartsWith("501 "), StartsWith("501 "),
+                          StartsWith("501 "), StartsWith("501 "), StartsWith("421 4.7.0 ")));
+  EXPECT_EQ(client.Rest(), "");
+}
+
 TEST_F(HostileTest, ForgivesBadCommandsAfterADelivery) {
   StartServer([](config::LmtpdConfig& config) { config.set_max_bad_commands(3); });
   LmtpClient client(port());
