@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "absl/strings/str_cat.h"
 #include "common/config.h"
 #include "common/net.h"
 
@@ -20,6 +21,45 @@ absl::Status CheckListen(absl::string_view key,
     if (!address.ok()) return ConfigError(key, address.status().message());
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckTls(const config::Tls& tls, bool listen_tls) {
+  const bool certificate = !tls.certificate_file().empty();
+  if (certificate != !tls.key_file().empty()) {
+    return ConfigError(certificate ? "tls.key_file" : "tls.certificate_file",
+                       "is missing; a certificate and its key go together");
+  }
+  for (int i = 0; i < tls.certificates_size(); ++i) {
+    const config::TlsCertificate& pair = tls.certificates(i);
+    if (!pair.certificate_file().empty() && !pair.key_file().empty()) continue;
+    return ConfigError(absl::StrCat("tls.certificates[", i, "]"),
+                       "needs certificate_file and key_file");
+  }
+  const bool any = certificate || tls.certificates_size() != 0;
+  if (!any && listen_tls) {
+    return ConfigError("tls.certificate_file", "is missing; listen_tls needs it");
+  }
+  if (!any && !tls.client_ca_file().empty()) {
+    return ConfigError("tls.certificate_file", "is missing; tls.client_ca_file needs it");
+  }
+  const absl::Duration reload = FromProto(tls.reload_interval());
+  if (reload < absl::ZeroDuration() || reload > absl::Hours(24)) {
+    return ConfigError("tls.reload_interval", "must be at most 24h; 0s: never");
+  }
+  return absl::OkStatus();
+}
+
+ServerTlsOptions TlsOptionsFrom(const config::Tls& tls, absl::string_view alpn) {
+  ServerTlsOptions options;
+  if (!tls.certificate_file().empty()) {
+    options.certificates.push_back({tls.certificate_file(), tls.key_file()});
+  }
+  for (const config::TlsCertificate& pair : tls.certificates()) {
+    options.certificates.push_back({pair.certificate_file(), pair.key_file()});
+  }
+  options.client_ca_file = tls.client_ca_file();
+  options.alpn = std::string(alpn);
+  return options;
 }
 
 std::optional<mode_t> ParseSocketMode(const std::string& octal) {

@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/config.pb.h"
+#include "common/tls.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/repeated_ptr_field.h"
 
@@ -20,6 +22,12 @@ absl::Status CheckDuration(absl::string_view key, const google::protobuf::Durati
 // Each is what ParseListenAddress() takes.
 absl::Status CheckListen(absl::string_view key,
                          const google::protobuf::RepeatedPtrField<std::string>& addresses);
+
+// `tls` as the section of that name; `listen_tls`: there are addresses that need it.
+absl::Status CheckTls(const config::Tls& tls, bool listen_tls);
+
+// Of a section that CheckTls accepts; without certificates: no TLS. `alpn` as in tls.h.
+ServerTlsOptions TlsOptionsFrom(const config::Tls& tls, absl::string_view alpn);
 
 // Access rights in octal, at most 0777.
 std::optional<mode_t> ParseSocketMode(const std::string& octal);

@@ -2,7 +2,9 @@
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -216,6 +218,15 @@ bool ServerTls::ReloadIfChanged() {
 bool HasVerifiedPeer(const SSL* connection) {
   return SSL_get0_peer_certificate(connection) != nullptr &&
          SSL_get_verify_result(connection) == X509_V_OK && SSL_session_reused(connection) == 0;
+}
+
+bool HasVerifiedName(const SSL* connection, const std::vector<std::string>& names) {
+  if (!HasVerifiedPeer(connection)) return false;
+  X509* const certificate = SSL_get0_peer_certificate(connection);
+  return names.empty() ||
+         std::any_of(names.begin(), names.end(), [certificate](const std::string& name) {
+           return X509_check_host(certificate, name.data(), name.size(), 0, nullptr) == 1;
+         });
 }
 
 std::vector<std::string> PeerCertificates(const SSL* connection) {

@@ -74,6 +74,11 @@ class ServerTls {
 // very handshake.
 bool HasVerifiedPeer(const SSL* connection);
 
+// The same, and the certificate names one of these hosts, as X509_check_host(3) finds it:
+// in its alternative names or, without a host among them, as its common name. No `names`:
+// any certificate will do.
+bool HasVerifiedName(const SSL* connection, const std::vector<std::string>& names);
+
 // That certificate and the intermediate ones, each in DER.
 std::vector<std::string> PeerCertificates(const SSL* connection);
 

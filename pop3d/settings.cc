@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/config.h"
+#include "common/server_config.h"
 
 namespace restante::pop3 {
 namespace {
@@ -54,7 +55,6 @@ absl::Status CheckDurations(const config::Pop3dConfig& config) {
       {"lock_wait", config.lock_wait(), absl::ZeroDuration(), absl::Minutes(1)},
       {"storage_wait", config.storage_wait(), absl::ZeroDuration(), absl::Minutes(5)},
       {"storage_timeout", config.storage_timeout(), absl::Milliseconds(100), absl::Minutes(5)},
-      {"tls.reload_interval", config.tls().reload_interval(), absl::ZeroDuration(), kDay},
       {"keepalive.idle", config.keepalive().idle(), absl::ZeroDuration(), kDay},
       {"keepalive.interval", config.keepalive().interval(), absl::Seconds(1), absl::Hours(1)},
   };
@@ -122,29 +122,6 @@ absl::Status CheckLines(const config::Pop3dConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status CheckTls(const config::Pop3dConfig& config) {
-  const config::Tls& tls = config.tls();
-  const bool certificate = !tls.certificate_file().empty();
-  if (certificate != !tls.key_file().empty()) {
-    return ConfigError(certificate ? "tls.key_file" : "tls.certificate_file",
-                       "is missing; a certificate and its key go together");
-  }
-  for (int i = 0; i < tls.certificates_size(); ++i) {
-    const config::TlsCertificate& pair = tls.certificates(i);
-    if (!pair.certificate_file().empty() && !pair.key_file().empty()) continue;
-    return ConfigError(absl::StrCat("tls.certificates[", i, "]"),
-                       "needs certificate_file and key_file");
-  }
-  const bool any = certificate || tls.certificates_size() != 0;
-  if (!any && !config.listen_tls().empty()) {
-    return ConfigError("tls.certificate_file", "is missing; listen_tls needs it");
-  }
-  if (!any && !tls.client_ca_file().empty()) {
-    return ConfigError("tls.certificate_file", "is missing; tls.client_ca_file needs it");
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 config::Pop3dConfig DefaultConfig() {
@@ -197,7 +174,10 @@ absl::Status CheckConfig(const config::Pop3dConfig& config) {
   if (absl::Status status = CheckAddresses("listen_tls", config.listen_tls()); !status.ok()) {
     return status;
   }
-  if (absl::Status status = CheckTls(config); !status.ok()) return status;
+  if (absl::Status status = CheckTls(config.tls(), !config.listen_tls().empty());
+      !status.ok()) {
+    return status;
+  }
   if (absl::Status status = CheckProxy(config); !status.ok()) return status;
   if (absl::Status status = CheckNetworks("unlimited_networks", config.unlimited_networks());
       !status.ok()) {
@@ -281,18 +261,8 @@ Settings SettingsFrom(const config::Pop3dConfig& config) {
 }
 
 ServerTlsOptions TlsOptionsFrom(const config::Pop3dConfig& config) {
-  ServerTlsOptions options;
-  const config::Tls& tls = config.tls();
-  if (!tls.certificate_file().empty()) {
-    options.certificates.push_back({tls.certificate_file(), tls.key_file()});
-  }
-  for (const config::TlsCertificate& pair : tls.certificates()) {
-    options.certificates.push_back({pair.certificate_file(), pair.key_file()});
-  }
-  options.client_ca_file = tls.client_ca_file();
   // As registered for ALPN.
-  options.alpn = "pop3";
-  return options;
+  return restante::TlsOptionsFrom(config.tls(), "pop3");
 }
 
 }  // namespace restante::pop3

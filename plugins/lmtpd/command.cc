@@ -44,7 +44,7 @@ constexpr VerbName kVerbs[] = {
     {"BDAT", Verb::kBdat},           {"NOOP", Verb::kNoop},
     {"VRFY", Verb::kVrfy},           {"HELP", Verb::kHelp},
     {"EHLO", Verb::kOtherHello},     {"HELO", Verb::kOtherHello},
-    {"EXPN", Verb::kNotImplemented}, {"STARTTLS", Verb::kNotImplemented},
+    {"EXPN", Verb::kNotImplemented}, {"STARTTLS", Verb::kStartTls},
     {"AUTH", Verb::kNotImplemented}, {"ETRN", Verb::kNotImplemented},
     {"TURN", Verb::kNotImplemented}, {"XCLIENT", Verb::kNotImplemented},
 };

@@ -30,7 +30,8 @@ enum class Verb {
   kQuit,
   kVrfy,
   kHelp,
-  kNotImplemented,  // known to SMTP, not offered here: EXPN, STARTTLS, AUTH, …
+  kStartTls,
+  kNotImplemented,  // known to SMTP, not offered here: EXPN, AUTH, …
   kBadCharacters,   // the line has control characters
 };
 

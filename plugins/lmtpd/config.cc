@@ -1,13 +1,11 @@
 #include "plugins/lmtpd/config.h"
 
-#include <charconv>
-#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/config.h"
-#include "common/net.h"
+#include "common/server_config.h"
 
 namespace restante::lmtp {
 namespace {
@@ -15,27 +13,34 @@ namespace {
 // From proto/restante/v1/delivery.proto.
 constexpr uint32_t kMaxRecipients = 1000;
 
-std::optional<unsigned> ParseMode(const std::string& octal) {
-  unsigned mode = 0;
-  const char* end = octal.data() + octal.size();
-  const auto [stop, error] = std::from_chars(octal.data(), end, mode, 8);
-  if (error != std::errc() || stop != end || mode > 0777) return std::nullopt;
-  return mode;
-}
-
-absl::Status CheckDuration(absl::string_view key, const google::protobuf::Duration& duration) {
-  const absl::Duration value = FromProto(duration);
-  if (value > absl::ZeroDuration() && value <= absl::Hours(24)) return absl::OkStatus();
-  return ConfigError(key, "must be more than 0 and at most 24h");
-}
-
 absl::Status CheckDurations(const config::LmtpdConfig& config) {
   absl::Status status = CheckDuration("command_timeout", config.command_timeout());
   status.Update(CheckDuration("data_timeout", config.data_timeout()));
   status.Update(CheckDuration("storage_wait", config.storage_wait()));
   status.Update(CheckDuration("storage_timeout", config.storage_timeout()));
   status.Update(CheckDuration("drain_time", config.drain_time()));
+  status.Update(CheckDuration("tls_handshake_timeout", config.tls_handshake_timeout()));
   return status;
+}
+
+absl::Status CheckSecurity(const config::LmtpdConfig& config) {
+  absl::Status status = CheckTls(config.tls(), !config.listen_tls().empty());
+  if (!status.ok()) return status;
+  const bool tls = !TlsOptionsFrom(config.tls(), "").certificates.empty();
+  if (config.require_tls() && !tls) {
+    return ConfigError("require_tls", "needs tls.certificate_file and tls.key_file");
+  }
+  if (config.require_client_certificate() && config.tls().client_ca_file().empty()) {
+    return ConfigError("require_client_certificate", "needs tls.client_ca_file");
+  }
+  if (!config.client_certificate_names().empty() && !config.require_client_certificate()) {
+    return ConfigError("client_certificate_names",
+                       "says nothing without require_client_certificate: true");
+  }
+  for (const std::string& name : config.client_certificate_names()) {
+    if (name.empty()) return ConfigError("client_certificate_names", "has an empty name");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -54,18 +59,20 @@ config::LmtpdConfig DefaultConfig() {
   *config.mutable_storage_wait() = ToProto(absl::Seconds(3));
   *config.mutable_storage_timeout() = ToProto(absl::Minutes(2));
   *config.mutable_drain_time() = ToProto(absl::Seconds(10));
+  *config.mutable_tls()->mutable_reload_interval() = ToProto(absl::Seconds(10));
+  *config.mutable_tls_handshake_timeout() = ToProto(absl::Seconds(30));
   return config;
 }
 
 absl::Status CheckConfig(const config::LmtpdConfig& config) {
-  if (config.listen().empty()) return ConfigError("listen", "needs at least one address");
-  for (const std::string& text : config.listen()) {
-    const absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
-    if (!address.ok()) return ConfigError("listen", address.status().message());
+  if (config.listen().empty() && config.listen_tls().empty()) {
+    return ConfigError("listen", "needs at least one address, or listen_tls does");
   }
-  if (!ParseMode(config.unix_socket_mode()).has_value()) {
-    return ConfigError("unix_socket_mode", "must be octal, such as \"0666\" or \"0660\"");
-  }
+  absl::Status status = CheckListen("listen", config.listen());
+  status.Update(CheckListen("listen_tls", config.listen_tls()));
+  status.Update(CheckSocketMode("unix_socket_mode", config.unix_socket_mode()));
+  status.Update(CheckSecurity(config));
+  if (!status.ok()) return status;
   if (config.storage().address().empty()) {
     return ConfigError("storage.address", "must be HOST:PORT or unix:PATH");
   }
@@ -92,8 +99,8 @@ absl::Status CheckConfig(const config::LmtpdConfig& config) {
   return CheckDurations(config);
 }
 
-unsigned SocketMode(const config::LmtpdConfig& config) {
-  return ParseMode(config.unix_socket_mode()).value_or(0600);
+mode_t SocketMode(const config::LmtpdConfig& config) {
+  return ParseSocketMode(config.unix_socket_mode()).value_or(0600);
 }
 
 }  // namespace restante::lmtp

@@ -1,6 +1,8 @@
 // The configuration of restante-lmtpd: defaults, and what its schema can't check.
 #pragma once
 
+#include <sys/types.h>
+
 #include "absl/status/status.h"
 #include "plugins/lmtpd/config.pb.h"
 
@@ -12,6 +14,6 @@ config::LmtpdConfig DefaultConfig();
 absl::Status CheckConfig(const config::LmtpdConfig& config);
 
 // `unix_socket_mode` of a checked configuration.
-unsigned SocketMode(const config::LmtpdConfig& config);
+mode_t SocketMode(const config::LmtpdConfig& config);
 
 }  // namespace restante::lmtp

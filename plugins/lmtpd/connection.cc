@@ -1,5 +1,6 @@
 #include "plugins/lmtpd/connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "asio/buffer.hpp"
@@ -7,6 +8,13 @@
 #include "asio/use_awaitable.hpp"
 
 namespace restante::lmtp {
+namespace {
+
+// Replies are short: a quarter of what a record may have holds any run of them that is
+// sent together, and OpenSSL keeps no more of it.
+constexpr size_t kTlsRecordOctets = 4096;
+
+}  // namespace
 
 Connection::Connection(Socket socket, DeadlineQueue& deadlines)
     : socket_(std::move(socket)), deadline_(deadlines, [this] {
@@ -18,6 +26,10 @@ Connection::Connection(Socket socket, DeadlineQueue& deadlines)
 }
 
 asio::awaitable<Connection::Outcome> Connection::Fill(std::chrono::milliseconds within) {
+  if (tls_ != nullptr) {
+    const Outcome filled = co_await FillByTls(within);
+    co_return filled;
+  }
   const InputBuffer::Room room = input_.Space();
   timed_out_ = false;
   deadline_.Set(within);
@@ -30,6 +42,10 @@ asio::awaitable<Connection::Outcome> Connection::Fill(std::chrono::milliseconds 
 }
 
 asio::awaitable<Connection::Outcome> Connection::Flush(std::chrono::milliseconds within) {
+  if (tls_ != nullptr) {
+    const Outcome flushed = co_await FlushByTls(within);
+    co_return flushed;
+  }
   // The socket nearly always takes everything at once: that costs no turn of the
   // io_context.
   timed_out_ = false;
@@ -50,6 +66,61 @@ asio::awaitable<Connection::Outcome> Connection::Flush(std::chrono::milliseconds
   co_return OutcomeOf(error);
 }
 
+asio::awaitable<Connection::Outcome> Connection::StartTls(ServerTls& tls,
+                                                          std::chrono::milliseconds within) {
+  tls_ = TlsStream::Create(tls, socket_.native_handle(), kTlsRecordOctets);
+  if (tls_ == nullptr) co_return Outcome::kClosed;
+  // One time for all of it, however busy the client is.
+  const auto end = DeadlineQueue::Clock::now() + within;
+  while (true) {
+    const TlsStream::Io io = tls_->Accept();
+    if (io == TlsStream::Io::kDone) co_return Outcome::kOk;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - DeadlineQueue::Clock::now());
+    const Outcome waited = co_await Await(io, std::max(left, std::chrono::milliseconds(0)));
+    if (waited != Outcome::kOk) co_return waited;
+  }
+}
+
+asio::awaitable<Connection::Outcome> Connection::FillByTls(std::chrono::milliseconds within) {
+  const InputBuffer::Room room = input_.Space();
+  while (true) {
+    size_t octets = 0;
+    const TlsStream::Io io = tls_->Read(room.data, room.size, &octets);
+    if (io == TlsStream::Io::kDone) {
+      input_.Commit(octets);
+      co_return Outcome::kOk;
+    }
+    const Outcome waited = co_await Await(io, within);
+    if (waited != Outcome::kOk) co_return waited;
+  }
+}
+
+asio::awaitable<Connection::Outcome> Connection::FlushByTls(std::chrono::milliseconds within) {
+  absl::string_view rest = output_;
+  Outcome outcome = Outcome::kOk;
+  while (outcome == Outcome::kOk) {
+    const TlsStream::Io io = tls_->Write(&rest);
+    if (io == TlsStream::Io::kDone) break;
+    outcome = co_await Await(io, within);
+  }
+  output_.clear();
+  co_return outcome;
+}
+
+asio::awaitable<Connection::Outcome> Connection::Await(TlsStream::Io wanted,
+                                                       std::chrono::milliseconds within) {
+  if (wanted == TlsStream::Io::kOver) co_return Outcome::kClosed;
+  const auto direction =
+      wanted == TlsStream::Io::kWantsRead ? Socket::wait_read : Socket::wait_write;
+  timed_out_ = false;
+  deadline_.Set(within);
+  asio::error_code error;
+  co_await socket_.async_wait(direction, asio::redirect_error(asio::use_awaitable, error));
+  deadline_.Clear();
+  co_return OutcomeOf(error);
+}
+
 void Connection::Interrupt() {
   asio::error_code ignored;
   socket_.cancel(ignored);
@@ -57,7 +128,13 @@ void Connection::Interrupt() {
 
 void Connection::Close() {
   asio::error_code ignored;
-  if (!output_.empty()) socket_.write_some(asio::buffer(output_), ignored);
+  if (tls_ != nullptr) {
+    absl::string_view rest = output_;
+    tls_->Write(&rest);
+    tls_->NotifyClose();
+  } else if (!output_.empty()) {
+    socket_.write_some(asio::buffer(output_), ignored);
+  }
   output_.clear();
   socket_.shutdown(Socket::shutdown_send, ignored);
   // Closing over unread octets resets the connection, and the client would lose the

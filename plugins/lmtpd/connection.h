@@ -1,21 +1,21 @@
-// One client's connection, TCP or UNIX: reads into a bounded buffer, gathers replies
-// and writes them together, and gives up when the client takes too long. Knows nothing
-// of LMTP.
+// One client's connection, TCP or UNIX, with or without TLS: reads into a bounded buffer,
+// gathers replies and writes them together, and gives up when the client takes too long.
+// Knows nothing of LMTP.
 //
 // Belongs to one io_context, and is used on its thread only.
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "asio/awaitable.hpp"
-#include "asio/generic/stream_protocol.hpp"
+#include "common/tls_stream.h"
+#include "plugins/lmtpd/arrival.h"
 #include "plugins/lmtpd/deadlines.h"
 #include "plugins/lmtpd/input_buffer.h"
 
 namespace restante::lmtp {
-
-using Socket = asio::generic::stream_protocol::socket;
 
 class Connection {
  public:
@@ -39,16 +39,27 @@ class Connection {
   // Writes output() and empties it.
   asio::awaitable<Outcome> Flush(std::chrono::milliseconds within);
 
-  // Ends a Fill or Flush that waits.
+  // The server's side of a TLS handshake; nothing may be in input() or output(). After
+  // anything but kOk the connection is of no more use.
+  asio::awaitable<Outcome> StartTls(ServerTls& tls, std::chrono::milliseconds within);
+  // Null: the connection is in the clear.
+  const SSL* tls() const { return tls_ != nullptr ? tls_->ssl() : nullptr; }
+
+  // Ends whatever waits.
   void Interrupt();
 
   // Writes what the socket takes at once, and closes it.
   void Close();
 
  private:
+  // Until the socket can be read or written, by what TLS wants; kClosed if it is over.
+  asio::awaitable<Outcome> Await(TlsStream::Io wanted, std::chrono::milliseconds within);
+  asio::awaitable<Outcome> FillByTls(std::chrono::milliseconds within);
+  asio::awaitable<Outcome> FlushByTls(std::chrono::milliseconds within);
   Outcome OutcomeOf(asio::error_code error) const;
 
   Socket socket_;
+  std::unique_ptr<TlsStream> tls_;
   InputBuffer input_;
   std::string output_;
   bool timed_out_ = false;

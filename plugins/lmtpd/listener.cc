@@ -29,8 +29,8 @@ asio::ip::tcp::endpoint TcpEndpoint(const asio::generic::stream_protocol::endpoi
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(asio::io_context& io,
                                                          const ListenAddress& address,
-                                                         mode_t unix_mode) {
-  std::unique_ptr<Listener> listener = absl::WrapUnique(new Listener(io));
+                                                         mode_t unix_mode, bool implicit_tls) {
+  std::unique_ptr<Listener> listener = absl::WrapUnique(new Listener(io, implicit_tls));
   if (absl::Status status = listener->Bind(address, unix_mode); !status.ok()) return status;
   return listener;
 }
@@ -83,13 +83,13 @@ void Listener::Accept() {
       });
       return;
     }
-    std::string remote = "unix";
+    Arrival arrival{.socket = std::move(socket), .remote = {}, .implicit_tls = implicit_tls_};
     if (!address_.IsUnix()) {
       asio::error_code ignored;
-      socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-      remote = FormatAddress(TcpEndpoint(socket.remote_endpoint(ignored)));
+      arrival.socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+      arrival.remote = TcpEndpoint(arrival.socket.remote_endpoint(ignored));
     }
-    taker_.take(worker, std::move(socket), std::move(remote));
+    taker_.take(worker, std::move(arrival));
     Accept();
   });
 }

@@ -5,7 +5,6 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "absl/status/statusor.h"
 #include "asio/basic_socket_acceptor.hpp"
@@ -14,40 +13,42 @@
 #include "asio/steady_timer.hpp"
 #include "common/net.h"
 #include "common/unix_socket.h"
-#include "plugins/lmtpd/connection.h"
+#include "plugins/lmtpd/arrival.h"
 #include "plugins/lmtpd/worker.h"
 
 namespace restante::lmtp {
 
 class Listener {
  public:
-  // Whose io_context the next connection belongs to, and what is done with it then;
-  // `remote` is the client's address, for logs.
+  // Whose io_context the next connection belongs to, and what is done with it then.
   struct Taker {
     std::function<Worker&()> choose;
-    std::function<void(Worker& worker, Socket socket, std::string remote)> take;
+    std::function<void(Worker& worker, Arrival arrival)> take;
   };
 
   // Listens, but takes no connection before Start(). Errors name the address.
   static absl::StatusOr<std::unique_ptr<Listener>> Open(asio::io_context& io,
                                                         const ListenAddress& address,
-                                                        mode_t unix_mode);
+                                                        mode_t unix_mode, bool implicit_tls);
 
   void Start(Taker taker);
   void Close();
 
   // What was bound, with the port that it got.
   const ListenAddress& address() const { return address_; }
+  bool implicit_tls() const { return implicit_tls_; }
 
  private:
   using Protocol = asio::generic::stream_protocol;
   using Acceptor = asio::basic_socket_acceptor<Protocol>;
 
-  explicit Listener(asio::io_context& io) : acceptor_(io), retry_(io) {}
+  Listener(asio::io_context& io, bool implicit_tls)
+      : implicit_tls_(implicit_tls), acceptor_(io), retry_(io) {}
 
   absl::Status Bind(const ListenAddress& address, mode_t unix_mode);
   void Accept();
 
+  const bool implicit_tls_;
   Acceptor acceptor_;
   asio::steady_timer retry_;
   ListenAddress address_;

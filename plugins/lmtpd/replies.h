@@ -37,14 +37,18 @@ inline constexpr Reply kReset{250, "2.0.0", "Reset"};
 inline constexpr Reply kNoop{250, "2.0.0", "OK"};
 inline constexpr Reply kBye{221, "2.0.0", "Bye"};
 inline constexpr Reply kStartData{354, "", "End the message with <CRLF>.<CRLF>"};
+inline constexpr Reply kBeginTls{220, "2.0.0", "Begin TLS"};
 inline constexpr Reply kVerify{252, "2.1.5", "Not verified here; RCPT tells"};
 inline constexpr Reply kHelp{
-    214, "2.0.0", "LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT (RFC 2033, RFC 5321)"};
+    214, "2.0.0",
+    "LHLO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT (RFC 2033, RFC 5321)"};
 
 inline constexpr Reply kClosing{421, "4.3.2", "Shutting down, please try again later"};
 inline constexpr Reply kTooManyConnections{421, "4.3.2",
                                            "Too many connections, please try again later"};
 inline constexpr Reply kTimeout{421, "4.4.2", "Time-out, closing the connection"};
+inline constexpr Reply kBehindStartTls{
+    421, "4.7.0", "Nothing may follow STARTTLS before its reply, closing the connection"};
 inline constexpr Reply kTooManyErrors{421, "4.7.0", "Too many errors, closing the connection"};
 
 inline constexpr Reply kUnknownCommand{500, "5.5.1", "Unknown command"};
@@ -72,6 +76,11 @@ inline constexpr Reply kRecipientNeedsUtf8{553, "5.6.7",
 inline constexpr Reply kAddressLiteral{550, "5.1.2", "Address literals have no mailboxes here"};
 inline constexpr Reply kTooManyRecipients{452, "4.5.3", "Too many recipients"};
 
+// RFC 3207, section 4.
+inline constexpr Reply kStartTlsFirst{530, "5.7.0", "Must issue a STARTTLS command first"};
+// For a while: a certificate that has run out must not make an MTA return its mail.
+inline constexpr Reply kNoCertificate{454, "4.7.0", "A client certificate is needed"};
+inline constexpr Reply kTlsActive{503, "5.5.1", "TLS is active already"};
 inline constexpr Reply kLhloFirst{503, "5.5.1", "Send LHLO first"};
 inline constexpr Reply kNestedMail{503, "5.5.1", "A transaction is under way already"};
 inline constexpr Reply kMailFirst{503, "5.5.1", "Send MAIL first"};

@@ -11,6 +11,7 @@
 #include "asio/post.hpp"
 #include "common/config.h"
 #include "common/grpc_channel.h"
+#include "common/server_config.h"
 #include "plugins/lmtpd/config.h"
 #include "plugins/lmtpd/replies.h"
 
@@ -27,13 +28,19 @@ std::string OwnHostname() {
   return name;
 }
 
-SessionSettings SettingsFrom(const config::LmtpdConfig& config) {
+SessionSettings SettingsFrom(const config::LmtpdConfig& config, ServerTls* tls) {
   return {.hostname = config.hostname().empty() ? OwnHostname() : config.hostname(),
           .max_message_octets = config.max_message_octets(),
           .max_recipients = config.max_recipients(),
           .max_bad_commands = static_cast<int>(config.max_bad_commands()),
           .command_timeout = Milliseconds(config.command_timeout()),
-          .data_timeout = Milliseconds(config.data_timeout())};
+          .data_timeout = Milliseconds(config.data_timeout()),
+          .tls = tls,
+          .tls_handshake_timeout = Milliseconds(config.tls_handshake_timeout()),
+          .require_tls = config.require_tls(),
+          .require_client_certificate = config.require_client_certificate(),
+          .client_certificate_names = {config.client_certificate_names().begin(),
+                                       config.client_certificate_names().end()}};
 }
 
 size_t ThreadsFrom(const config::LmtpdConfig& config) {
@@ -45,22 +52,35 @@ size_t ThreadsFrom(const config::LmtpdConfig& config) {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::LmtpdConfig& config,
                                                       OnReady on_ready) {
-  std::unique_ptr<Server> server = absl::WrapUnique(new Server(config));
+  std::unique_ptr<ServerTls> tls;
+  // No name for LMTP is registered with ALPN.
+  if (ServerTlsOptions files = TlsOptionsFrom(config.tls(), ""); !files.certificates.empty()) {
+    absl::StatusOr<std::unique_ptr<ServerTls>> made = ServerTls::Create(std::move(files));
+    if (!made.ok()) return made.status();
+    tls = *std::move(made);
+  }
+  std::unique_ptr<Server> server = absl::WrapUnique(new Server(config, std::move(tls)));
   if (absl::Status status = server->Open(config); !status.ok()) return status;
   for (const auto& worker : server->workers_) {
     worker->Start(*server->link_, *server->streams_);
   }
   server->started_ = true;
-  server->link_->Start([on_ready = std::move(on_ready), addresses = server->addresses()] {
-    if (on_ready) on_ready(addresses);
+  const absl::Duration reload_interval = FromProto(config.tls().reload_interval());
+  if (server->tls_ != nullptr && reload_interval > absl::ZeroDuration()) {
+    server->tls_reloader_ = std::make_unique<TlsReloader>(*server->tls_, reload_interval);
+  }
+  server->link_->Start([on_ready = std::move(on_ready), addresses = server->addresses(),
+                        tls_addresses = server->tls_addresses()] {
+    if (on_ready) on_ready(addresses, tls_addresses);
   });
   Server* self = server.get();
   asio::post(self->workers_.front()->io(), [self] { self->TakeConnections(); });
   return server;
 }
 
-Server::Server(const config::LmtpdConfig& config)
-    : settings_(SettingsFrom(config)),
+Server::Server(const config::LmtpdConfig& config, std::unique_ptr<ServerTls> tls)
+    : tls_(std::move(tls)),
+      settings_(SettingsFrom(config, tls_.get())),
       drain_time_(Milliseconds(config.drain_time())),
       max_connections_(
           static_cast<int>(std::min<uint32_t>(config.max_connections(), 1'000'000))) {
@@ -81,33 +101,41 @@ Server::Server(const config::LmtpdConfig& config)
 }
 
 absl::Status Server::Open(const config::LmtpdConfig& config) {
-  asio::io_context& io = workers_.front()->io();
-  for (const std::string& text : config.listen()) {
-    const absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
-    if (!address.ok()) return address.status();
-    absl::StatusOr<std::unique_ptr<Listener>> listener =
-        Listener::Open(io, *address, SocketMode(config));
-    if (!listener.ok()) return listener.status();
-    listeners_.push_back(*std::move(listener));
+  const mode_t mode = SocketMode(config);
+  for (const std::string& address : config.listen()) {
+    if (absl::Status status = Listen(address, mode, false); !status.ok()) return status;
   }
+  for (const std::string& address : config.listen_tls()) {
+    if (absl::Status status = Listen(address, mode, true); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::Listen(const std::string& text, mode_t unix_mode, bool implicit_tls) {
+  const absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
+  if (!address.ok()) return address.status();
+  absl::StatusOr<std::unique_ptr<Listener>> listener =
+      Listener::Open(workers_.front()->io(), *address, unix_mode, implicit_tls);
+  if (!listener.ok()) return listener.status();
+  listeners_.push_back(*std::move(listener));
   return absl::OkStatus();
 }
 
 Server::~Server() { Stop(); }
 
-std::vector<ListenAddress> Server::addresses() const {
+std::vector<ListenAddress> Server::Bound(bool implicit_tls) const {
   std::vector<ListenAddress> addresses;
-  for (const auto& listener : listeners_) addresses.push_back(listener->address());
+  for (const auto& listener : listeners_) {
+    if (listener->implicit_tls() == implicit_tls) addresses.push_back(listener->address());
+  }
   return addresses;
 }
 
 void Server::TakeConnections() {
   for (const auto& listener : listeners_) {
     listener->Start({.choose = [this]() -> Worker& { return LeastLoaded(); },
-                     .take =
-                         [this](Worker& worker, Socket socket, std::string remote) {
-                           Take(worker, std::move(socket), std::move(remote));
-                         }});
+                     .take = [this](Worker& worker,
+                                    Arrival arrival) { Take(worker, std::move(arrival)); }});
   }
 }
 
@@ -118,18 +146,19 @@ Worker& Server::LeastLoaded() {
   return **least;
 }
 
-void Server::Take(Worker& worker, Socket socket, std::string remote) {
+void Server::Take(Worker& worker, Arrival arrival) {
   if (connections_.fetch_add(1, std::memory_order_relaxed) < max_connections_) {
-    worker.Serve(std::move(socket), std::move(remote));
+    worker.Serve(std::move(arrival));
     return;
   }
   connections_.fetch_sub(1, std::memory_order_relaxed);
+  // In the clear it would be no answer to a client that speaks TLS.
+  if (arrival.implicit_tls) return;
   std::string refusal;
   AppendReply(&refusal, reply::kTooManyConnections);
   asio::error_code ignored;
-  socket.non_blocking(true, ignored);
-  socket.write_some(asio::buffer(refusal), ignored);
-  socket.close(ignored);
+  arrival.socket.non_blocking(true, ignored);
+  arrival.socket.write_some(asio::buffer(refusal), ignored);
 }
 
 void Server::Stop() {

@@ -12,6 +12,8 @@
 
 #include "absl/status/statusor.h"
 #include "common/net.h"
+#include "common/tls.h"
+#include "common/tls_reload.h"
 #include "plugins/lmtpd/config.pb.h"
 #include "plugins/lmtpd/delivery_link.h"
 #include "plugins/lmtpd/listener.h"
@@ -22,32 +24,39 @@ namespace restante::lmtp {
 
 class Server {
  public:
-  // Gets what was bound, in the order of `listen`.
-  using OnReady = std::function<void(const std::vector<ListenAddress>&)>;
+  // Gets what was bound, in the order of `listen`, and of `listen_tls`.
+  using OnReady = std::function<void(const std::vector<ListenAddress>& addresses,
+                                     const std::vector<ListenAddress>& tls_addresses)>;
 
   // Listens and serves when it returns; what needs the storage service is answered 451
   // while that is away. `on_ready` is called once, on another thread, when it has
-  // answered for the first time. Errors name the address that can't be listened on.
+  // answered for the first time. Errors name the address that can't be listened on, or the
+  // TLS file that can't be used.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const config::LmtpdConfig& config,
                                                        OnReady on_ready);
 
   // Stops if that wasn't done.
   ~Server();
 
-  std::vector<ListenAddress> addresses() const;
+  std::vector<ListenAddress> addresses() const { return Bound(false); }
+  std::vector<ListenAddress> tls_addresses() const { return Bound(true); }
 
   // Stops listening, ends idle sessions with 421, lets transactions under way finish
   // within drain_time, and returns when no session is left. Not from its own threads.
   void Stop();
 
  private:
-  explicit Server(const config::LmtpdConfig& config);
+  Server(const config::LmtpdConfig& config, std::unique_ptr<ServerTls> tls);
 
   absl::Status Open(const config::LmtpdConfig& config);
+  absl::Status Listen(const std::string& address, mode_t unix_mode, bool implicit_tls);
+  std::vector<ListenAddress> Bound(bool implicit_tls) const;
   void TakeConnections();
   Worker& LeastLoaded();
-  void Take(Worker& worker, Socket socket, std::string remote);
+  void Take(Worker& worker, Arrival arrival);
 
+  const std::unique_ptr<ServerTls> tls_;
+  std::unique_ptr<TlsReloader> tls_reloader_;
   const SessionSettings settings_;
   const std::chrono::milliseconds drain_time_;
   const int max_connections_;

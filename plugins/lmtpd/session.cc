@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/id128.h"
+#include "common/net.h"
 
 namespace restante::lmtp {
 namespace {
@@ -19,16 +20,17 @@ std::string NewSessionId() { return Id128::Random().ToHex().substr(0, 16); }
 
 }  // namespace
 
-Session::Session(Socket socket, std::string remote, const SessionSettings& settings,
-                 StorageAccess& storage)
-    : connection_(std::move(socket), storage.deadlines),
-      remote_(std::move(remote)),
+Session::Session(Arrival arrival, const SessionSettings& settings, StorageAccess& storage)
+    : connection_(std::move(arrival.socket), storage.deadlines),
+      is_unix_(!arrival.remote.has_value()),
+      implicit_tls_(arrival.implicit_tls),
+      remote_(is_unix_ ? "unix" : FormatAddress(*arrival.remote)),
       settings_(settings),
       storage_(storage),
       id_(NewSessionId()) {}
 
 asio::awaitable<void> Session::Run() {
-  absl::StrAppend(&connection_.output(), "220 ", settings_.hostname, " LMTP Restante\r\n");
+  co_await Open();
   while (!closing_) {
     std::string_view line;
     switch (connection_.input().PeekLine(&line)) {
@@ -89,9 +91,9 @@ asio::awaitable<void> Session::AwaitCommand() {
     CloseWith(reply::kClosing);
     co_return;
   }
-  awaiting_command_ = true;
+  idle_ = true;
   co_await Refill(settings_.command_timeout);
-  awaiting_command_ = false;
+  idle_ = false;
 }
 
 asio::awaitable<void> Session::CarryOut(Command command) {
@@ -104,6 +106,16 @@ asio::awaitable<void> Session::CarryOut(Command command) {
       connection_.input().ConsumeLine();
       if (bare) {
         co_await Data();
+      } else {
+        Refuse(reply::kNoArgument);
+      }
+      break;
+    }
+    case Verb::kStartTls: {
+      const bool bare = command.argument.empty();
+      connection_.input().ConsumeLine();
+      if (bare) {
+        co_await StartTls();
       } else {
         Refuse(reply::kNoArgument);
       }
@@ -156,25 +168,11 @@ void Session::Simple(const Command& command) {
   }
 }
 
-void Session::Lhlo(std::string_view argument) {
-  if (argument.empty()) return Refuse(reply::kLhloArgument);
-  EndTransaction("LHLO");
-  greeted_ = true;
-  absl::StrAppend(&connection_.output(), "250-", settings_.hostname,
-                  "\r\n"
-                  "250-PIPELINING\r\n"
-                  "250-ENHANCEDSTATUSCODES\r\n"
-                  "250-8BITMIME\r\n"
-                  "250-SMTPUTF8\r\n"
-                  "250-CHUNKING\r\n"
-                  "250 SIZE ",
-                  settings_.max_message_octets, "\r\n");
-}
-
 void Session::Mail(std::string_view argument) {
   if (draining_ && transaction_ == nullptr) return CloseWith(reply::kClosing);
   if (!greeted_) return Refuse(reply::kLhloFirst);
   if (transaction_ != nullptr) return Refuse(reply::kNestedMail);
+  if (const Reply* missing = MissingSecurity()) return Refuse(*missing);
   MailArguments mail;
   if (const Reply* refused = ParseMail(argument, &mail)) return Refuse(*refused);
   if (mail.declared_octets > settings_.max_message_octets) return Say(reply::kTooLarge);
@@ -281,13 +279,14 @@ v1::ClientInfo Session::ClientInfo() const {
   v1::ClientInfo client;
   client.set_remote_address(remote_);
   client.set_protocol("lmtp");
+  client.set_tls(connection_.tls() != nullptr);
   client.set_request_id(transaction_->request_id());
   return client;
 }
 
 void Session::Drain() {
   draining_ = true;
-  if (awaiting_command_ && transaction_ == nullptr) connection_.Interrupt();
+  if (idle_ && transaction_ == nullptr) connection_.Interrupt();
 }
 
 void Session::Abort() {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "asio/awaitable.hpp"
 #include "plugins/lmtpd/connection.h"
@@ -26,13 +27,20 @@ struct SessionSettings {
   int max_bad_commands = 0;
   std::chrono::milliseconds command_timeout{0};
   std::chrono::milliseconds data_timeout{0};
+
+  // Null: no TLS.
+  ServerTls* tls = nullptr;
+  std::chrono::milliseconds tls_handshake_timeout{0};
+  // What TCP clients need before they may say MAIL.
+  bool require_tls = false;
+  bool require_client_certificate = false;
+  std::vector<std::string> client_certificate_names;
 };
 
 class Session {
  public:
-  // `remote` is the client's address, for logs. Settings and storage must outlive it.
-  Session(Socket socket, std::string remote, const SessionSettings& settings,
-          StorageAccess& storage);
+  // Settings and storage must outlive it.
+  Session(Arrival arrival, const SessionSettings& settings, StorageAccess& storage);
 
   // Serves the client until it goes, or has to.
   asio::awaitable<void> Run();
@@ -44,12 +52,18 @@ class Session {
   void Abort();
 
  private:
+  // What comes before the first command. After a failure the session is closing.
+  asio::awaitable<void> Open();
+  void Greet();
+  asio::awaitable<bool> Handshake();
+
   // Sends what is to be said, then reads. False if the session has to end.
   asio::awaitable<bool> Refill(std::chrono::milliseconds within);
   asio::awaitable<void> AwaitCommand();
 
   // The commands. Those that suspend take their argument by value.
   asio::awaitable<void> CarryOut(Command command);
+  asio::awaitable<void> StartTls();
   void Simple(const Command& command);
   void Lhlo(std::string_view argument);
   void Mail(std::string_view argument);
@@ -60,6 +74,9 @@ class Session {
   // A run of RCPTs, in their order; those without `refused` are to be asked for.
   struct RcptRun;
   RcptRun TakeRcpts();
+
+  // What the connection lacks of what the settings ask for, or null.
+  const Reply* MissingSecurity() const;
 
   void BeginMessage();
   asio::awaitable<void> FinishMessage();
@@ -72,17 +89,22 @@ class Session {
   v1::ClientInfo ClientInfo() const;
 
   Connection connection_;
+  const bool is_unix_;
+  const bool implicit_tls_;
+  // The client's address, for logs and the storage service.
   const std::string remote_;
   const SessionSettings& settings_;
   StorageAccess& storage_;
   const std::string id_;
 
-  bool greeted_ = false;  // LHLO was given
+  bool certified_ = false;  // by the certificate that is required
+  bool greeted_ = false;    // LHLO was given
   std::unique_ptr<Transaction> transaction_;
   int transactions_ = 0;
   int bad_commands_ = 0;
 
-  bool awaiting_command_ = false;
+  // Waits for the client, which shutting down needn't.
+  bool idle_ = false;
   bool draining_ = false;
   bool aborted_ = false;
   // Nothing more is read; what is to be said still is.

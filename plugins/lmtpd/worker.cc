@@ -25,17 +25,15 @@ void Worker::Start(DeliveryLink& link, MessageStreams& streams) {
   thread_ = std::thread([this] { io_.run(); });
 }
 
-void Worker::Serve(Socket socket, std::string remote) {
+void Worker::Serve(Arrival arrival) {
   load_.fetch_add(1, std::memory_order_relaxed);
-  asio::post(io_, [this, socket = std::move(socket), remote = std::move(remote)]() mutable {
-    Begin(std::move(socket), std::move(remote));
-  });
+  asio::post(io_,
+             [this, arrival = std::move(arrival)]() mutable { Begin(std::move(arrival)); });
 }
 
-void Worker::Begin(Socket socket, std::string remote) {
+void Worker::Begin(Arrival arrival) {
   const auto session = sessions_.insert(
-      sessions_.end(),
-      std::make_unique<Session>(std::move(socket), std::move(remote), settings_, *storage_));
+      sessions_.end(), std::make_unique<Session>(std::move(arrival), settings_, *storage_));
   if (draining_) (*session)->Drain();
   asio::co_spawn(io_, (*session)->Run(), [this, session](std::exception_ptr failure) {
     // Sessions report errors as values; an exception is a bug, or no memory.

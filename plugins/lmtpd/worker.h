@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <list>
-#include <string>
 #include <thread>
 
 #include "absl/functional/any_invocable.h"
@@ -32,7 +31,7 @@ class Worker {
   int load() const { return load_.load(std::memory_order_relaxed); }
 
   // From any thread; the caller has counted the session in `connections`.
-  void Serve(Socket socket, std::string remote);
+  void Serve(Arrival arrival);
 
   // From any thread: idle sessions end now, the others after their transaction, or at
   // the end of this time. `drained` is called on the worker's thread when none is left.
@@ -43,7 +42,7 @@ class Worker {
 
  private:
   // On the worker's thread.
-  void Begin(Socket socket, std::string remote);
+  void Begin(Arrival arrival);
   void AbortAll();
   void TellIfDrained();
 

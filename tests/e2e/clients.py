@@ -29,10 +29,13 @@ class Dialogue:
             self.start_tls()
         self._reader = self.socket.makefile("rb")
 
-    def start_tls(self):
+    def start_tls(self, certificate=None):
+        """`certificate`: files of the client's own, and of its key."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        if certificate is not None:
+            context.load_cert_chain(*certificate)
         self.socket = context.wrap_socket(self.socket)
         self._reader = self.socket.makefile("rb")
 
@@ -147,8 +150,8 @@ class Pop3(Dialogue):
 
 
 class Lmtp(Dialogue):
-    def __init__(self, address, timeout=TIMEOUT):
-        super().__init__(address, timeout=timeout)
+    def __init__(self, address, timeout=TIMEOUT, tls=False):
+        super().__init__(address, tls, timeout)
         self.greeting = self.reply()
         self.extensions = []
 

@@ -27,7 +27,8 @@ TEST(ParseCommandTest, KnowsVerbsInAnyCase) {
   EXPECT_EQ(ParseCommand("HELP").verb, Verb::kHelp);
   EXPECT_EQ(ParseCommand("EHLO x").verb, Verb::kOtherHello);
   EXPECT_EQ(ParseCommand("HELO x").verb, Verb::kOtherHello);
-  EXPECT_EQ(ParseCommand("STARTTLS").verb, Verb::kNotImplemented);
+  EXPECT_EQ(ParseCommand("starttls").verb, Verb::kStartTls);
+  EXPECT_EQ(ParseCommand("EXPN list").verb, Verb::kNotImplemented);
 }
 
 TEST(ParseCommandTest, DoesNotGuessVerbs) {

@@ -54,6 +54,14 @@ TEST(LmtpdConfigTest, NamesTheKeyThatIsWrong) {
       {"storage_wait=0s", "storage_wait"},
       {"storage_timeout=0s", "storage_timeout"},
       {"drain_time=25h", "drain_time"},
+      {"tls_handshake_timeout=0s", "tls_handshake_timeout"},
+      {"listen_tls=[nowhere]", "listen_tls"},
+      {"listen_tls=['127.0.0.1:0']", "tls.certificate_file"},
+      {"tls.certificate_file=cert.pem", "tls.key_file"},
+      {"tls.client_ca_file=ca.pem", "tls.certificate_file"},
+      {"require_tls=true", "require_tls"},
+      {"require_client_certificate=true", "require_client_certificate"},
+      {"client_certificate_names=[mta]", "client_certificate_names"},
   };
   for (const auto& c : cases) {
     config::LmtpdConfig config = DefaultConfig();
@@ -63,6 +71,19 @@ TEST(LmtpdConfigTest, NamesTheKeyThatIsWrong) {
     EXPECT_FALSE(status.ok()) << c.assignment;
     EXPECT_NE(status.message().find("'" + c.key + "'"), absl::string_view::npos) << status;
   }
+}
+
+TEST(LmtpdConfigTest, ListensForTlsAlone) {
+  config::LmtpdConfig config = DefaultConfig();
+  const absl::Status status = ParseYaml(
+      "listen: []\n"
+      "listen_tls: ['*:24']\n"
+      "tls: {certificate_file: cert.pem, key_file: key.pem, client_ca_file: ca.pem}\n"
+      "require_client_certificate: true\n"
+      "client_certificate_names: [mx.example.org]\n",
+      "lmtpd.yaml", &config);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(CheckConfig(config).ok()) << CheckConfig(config);
 }
 
 }  // namespace

@@ -42,15 +42,34 @@ LmtpClient::LmtpClient(const std::string& path) {
 LmtpClient::~LmtpClient() { Close(); }
 
 void LmtpClient::Close() {
+  tls_.reset();
   if (fd_ >= 0) close(fd_);
   fd_ = -1;
+}
+
+bool LmtpClient::Handshake(const std::string& certificate_file, const std::string& key_file) {
+  const std::unique_ptr<SSL_CTX, FreeOpenSsl> context(SSL_CTX_new(TLS_client_method()));
+  if (!certificate_file.empty()) {
+    EXPECT_EQ(SSL_CTX_use_certificate_chain_file(context.get(), certificate_file.c_str()), 1);
+    EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM),
+              1);
+  }
+  const timeval patience{kPatienceMs / 1000, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  tls_.reset(SSL_new(context.get()));
+  SSL_set_fd(tls_.get(), fd_);
+  if (SSL_connect(tls_.get()) == 1) return true;
+  tls_.reset();
+  return false;
 }
 
 void LmtpClient::ShutdownSend() { shutdown(fd_, SHUT_WR); }
 
 void LmtpClient::Send(std::string_view octets) {
   while (!octets.empty()) {
-    const ssize_t sent = send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
+    const ssize_t sent =
+        tls_ != nullptr ? SSL_write(tls_.get(), octets.data(), static_cast<int>(octets.size()))
+                        : send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
     if (sent <= 0) return;  // a reply, or the end, tells why
     octets.remove_prefix(static_cast<size_t>(sent));
   }
@@ -69,13 +88,18 @@ size_t LmtpClient::SendUntilBlocked(std::string_view octets) {
 }
 
 bool LmtpClient::Receive() {
-  pollfd wait{fd_, POLLIN, 0};
-  if (poll(&wait, 1, kPatienceMs) <= 0) {
-    ADD_FAILURE() << "no answer; so far: " << input_;
-    return false;
-  }
   char octets[64 * 1024];
-  const ssize_t received = recv(fd_, octets, sizeof(octets), 0);
+  ssize_t received = 0;
+  if (tls_ != nullptr) {
+    received = SSL_read(tls_.get(), octets, sizeof(octets));
+  } else {
+    pollfd wait{fd_, POLLIN, 0};
+    if (poll(&wait, 1, kPatienceMs) <= 0) {
+      ADD_FAILURE() << "no answer; so far: " << input_;
+      return false;
+    }
+    received = recv(fd_, octets, sizeof(octets), 0);
+  }
   if (received <= 0) return false;
   input_.append(octets, static_cast<size_t>(received));
   return true;

@@ -2,9 +2,12 @@
 // after 20 s without an answer the test fails.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "common/tls.h"
 
 namespace restante::lmtp {
 
@@ -16,6 +19,10 @@ class LmtpClient {
   ~LmtpClient();
   LmtpClient(const LmtpClient&) = delete;
   LmtpClient& operator=(const LmtpClient&) = delete;
+
+  // The client's side of a TLS handshake, with this certificate if the server asks for
+  // one. False: it failed.
+  bool Handshake(const std::string& certificate_file = "", const std::string& key_file = "");
 
   void Send(std::string_view octets);
   // Sends as much as the server takes: until nothing more goes for a while. Returns how
@@ -43,6 +50,7 @@ class LmtpClient {
   bool Receive();
 
   int fd_ = -1;
+  TlsConnection tls_;
   std::string input_;
 };
 

@@ -40,7 +40,8 @@ class LmtpTest : public testing::Test {
     if (configure) configure(config);
     ready_ = std::make_shared<absl::Notification>();
     auto server = Server::Start(
-        config, [ready = ready_](const std::vector<ListenAddress>&) { ready->Notify(); });
+        config, [ready = ready_](const std::vector<ListenAddress>&,
+                                 const std::vector<ListenAddress>&) { ready->Notify(); });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     port_ = server_->addresses().front().tcp.port();
