@@ -1,5 +1,6 @@
 #include "common/server_config.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,42 @@ ServerTlsOptions TlsOptionsFrom(const config::Tls& tls, absl::string_view alpn) 
   options.client_ca_file = tls.client_ca_file();
   options.alpn = std::string(alpn);
   return options;
+}
+
+absl::Status CheckNetworks(absl::string_view key,
+                           const google::protobuf::RepeatedPtrField<std::string>& networks) {
+  for (const std::string& text : networks) {
+    const absl::StatusOr<Network> network = Network::Parse(text);
+    if (!network.ok()) return ConfigError(key, network.status().message());
+  }
+  return absl::OkStatus();
+}
+
+std::vector<Network> ParseNetworks(
+    const google::protobuf::RepeatedPtrField<std::string>& networks) {
+  std::vector<Network> parsed;
+  for (const std::string& text : networks) parsed.push_back(*Network::Parse(text));
+  return parsed;
+}
+
+absl::Status CheckProxy(const config::Proxy& proxy,
+                        const google::protobuf::RepeatedPtrField<std::string>& listen,
+                        const google::protobuf::RepeatedPtrField<std::string>& listen_tls) {
+  if (absl::Status status = CheckNetworks("proxy.networks", proxy.networks()); !status.ok()) {
+    return status;
+  }
+  for (const std::string& listener : proxy.listeners()) {
+    if (std::find(listen.begin(), listen.end(), listener) != listen.end()) continue;
+    if (std::find(listen_tls.begin(), listen_tls.end(), listener) != listen_tls.end()) continue;
+    return ConfigError("proxy.listeners", absl::StrCat("'", listener,
+                                                       "' is in neither listen nor "
+                                                       "listen_tls"));
+  }
+  const absl::Duration timeout = FromProto(proxy.timeout());
+  if (timeout < absl::Milliseconds(100) || timeout > absl::Minutes(5)) {
+    return ConfigError("proxy.timeout", "must be between 100ms and 5m");
+  }
+  return absl::OkStatus();
 }
 
 std::optional<mode_t> ParseSocketMode(const std::string& octal) {

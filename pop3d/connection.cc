@@ -11,6 +11,7 @@
 #include "asio/buffer.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
+#include "common/proxy_receiver.h"
 #include "pop3d/faults.h"
 
 namespace restante::pop3 {
@@ -75,29 +76,14 @@ void Connection::LookForHost() {
 }
 
 asio::awaitable<bool> Connection::ReceiveProxyHeader(ProxyParse* parse) {
-  constexpr size_t kAtOnce = 512;
-  std::string octets;
+  ProxyReceiver receiver;
   while (true) {
     const bool ready = co_await Await(Io::kWantsRead);
     if (!ready) co_return false;
-    // Looked at first, so that nothing of a TLS handshake behind it is taken.
-    const size_t before = octets.size();
-    octets.resize(before + kAtOnce);
-    const int socket = socket_.native_handle();
-    const ssize_t seen =
-        ::recv(socket, octets.data() + before, kAtOnce, MSG_PEEK | MSG_DONTWAIT);
-    octets.resize(before + static_cast<size_t>(std::max<ssize_t>(seen, 0)));
-    if (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) continue;
-    if (seen <= 0) co_return false;
-    *parse = ParseProxyHeader(octets);
-    if (parse->outcome == ProxyParse::Outcome::kInvalid) co_return false;
-    const bool whole = parse->outcome == ProxyParse::Outcome::kHeader;
-    const size_t own = (whole ? parse->length : octets.size()) - before;
-    if (::recv(socket, octets.data() + before, own, MSG_DONTWAIT) !=
-        static_cast<ssize_t>(own)) {
-      co_return false;
+    const ProxyReceiver::Outcome outcome = receiver.Receive(socket_.native_handle(), parse);
+    if (outcome != ProxyReceiver::Outcome::kMore) {
+      co_return outcome == ProxyReceiver::Outcome::kHeader;
     }
-    if (whole) co_return true;
   }
 }
 

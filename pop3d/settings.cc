@@ -48,7 +48,6 @@ absl::Status CheckDurations(const config::Pop3dConfig& config) {
       {"transaction_timeout", config.transaction_timeout(), absl::Minutes(10), kDay},
       {"login_timeout", config.login_timeout(), absl::Seconds(1), kDay},
       {"tls_handshake_timeout", config.tls_handshake_timeout(), absl::Seconds(1), kDay},
-      {"proxy.timeout", config.proxy().timeout(), absl::Milliseconds(100), absl::Minutes(5)},
       {"failed_login_delay", config.failed_login_delay(), absl::ZeroDuration(),
        absl::Minutes(1)},
       {"drain_time", config.drain_time(), absl::ZeroDuration(), kDay},
@@ -73,39 +72,6 @@ absl::Status CheckDurations(const config::Pop3dConfig& config) {
                        absl::StrCat("must be shorter than authorization_timeout and "
                                     "login_timeout by at least ",
                                     absl::FormatDuration(kMargin)));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckNetworks(absl::string_view key,
-                           const google::protobuf::RepeatedPtrField<std::string>& networks) {
-  for (const std::string& text : networks) {
-    const absl::StatusOr<Network> network = Network::Parse(text);
-    if (!network.ok()) return ConfigError(key, network.status().message());
-  }
-  return absl::OkStatus();
-}
-
-std::vector<Network> NetworksOf(
-    const google::protobuf::RepeatedPtrField<std::string>& networks) {
-  std::vector<Network> parsed;
-  for (const std::string& text : networks) parsed.push_back(*Network::Parse(text));
-  return parsed;
-}
-
-absl::Status CheckProxy(const config::Pop3dConfig& config) {
-  const config::Proxy& proxy = config.proxy();
-  if (absl::Status status = CheckNetworks("proxy.networks", proxy.networks()); !status.ok()) {
-    return status;
-  }
-  for (const std::string& listener : proxy.listeners()) {
-    const auto is_it = [&](const std::string& text) { return text == listener; };
-    if (std::none_of(config.listen().begin(), config.listen().end(), is_it) &&
-        std::none_of(config.listen_tls().begin(), config.listen_tls().end(), is_it)) {
-      return ConfigError("proxy.listeners", absl::StrCat("'", listener,
-                                                         "' is in neither listen nor "
-                                                         "listen_tls"));
-    }
   }
   return absl::OkStatus();
 }
@@ -178,7 +144,10 @@ absl::Status CheckConfig(const config::Pop3dConfig& config) {
       !status.ok()) {
     return status;
   }
-  if (absl::Status status = CheckProxy(config); !status.ok()) return status;
+  if (absl::Status status = CheckProxy(config.proxy(), config.listen(), config.listen_tls());
+      !status.ok()) {
+    return status;
+  }
   if (absl::Status status = CheckNetworks("unlimited_networks", config.unlimited_networks());
       !status.ok()) {
     return status;
@@ -232,11 +201,11 @@ Settings SettingsFrom(const config::Pop3dConfig& config) {
   settings.max_connections = config.max_connections();
   settings.of_address.connections = config.max_connections_per_address();
   settings.of_address.new_connections_per_minute = config.max_new_connections_per_minute();
-  settings.of_address.exempt = NetworksOf(config.unlimited_networks());
+  settings.of_address.exempt = ParseNetworks(config.unlimited_networks());
   settings.max_sessions_per_user = config.max_sessions_per_user();
   settings.lines.command = config.max_command_octets();
   settings.lines.sasl_response = config.max_sasl_response_octets();
-  settings.proxy.networks = NetworksOf(config.proxy().networks());
+  settings.proxy.networks = ParseNetworks(config.proxy().networks());
   for (const std::string& text : config.proxy().listeners()) {
     settings.proxy.listeners.push_back(ParseListenAddress(text)->tcp);
   }

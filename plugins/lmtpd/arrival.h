@@ -16,6 +16,8 @@ struct Arrival {
   std::optional<asio::ip::tcp::endpoint> remote;
   // TLS begins with the first octet.
   bool implicit_tls = false;
+  // Came where load balancers begin with a PROXY header.
+  bool maybe_proxied = false;
 };
 
 }  // namespace restante::lmtp

@@ -5,32 +5,10 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "plugins/lmtpd/words.h"
 
 namespace restante::lmtp {
 namespace {
-
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  return absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
-}
-
-std::string_view TrimLeft(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  return text;
-}
-
-std::string_view Trim(std::string_view text) {
-  text = TrimLeft(text);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
-// The text up to the next space; takes it and the spaces behind off *text.
-std::string_view TakeWord(std::string_view* text) {
-  const std::string_view word = text->substr(0, text->find(' '));
-  *text = TrimLeft(text->substr(word.size()));
-  return word;
-}
 
 struct VerbName {
   std::string_view name;
@@ -46,7 +24,7 @@ constexpr VerbName kVerbs[] = {
     {"EHLO", Verb::kOtherHello},     {"HELO", Verb::kOtherHello},
     {"EXPN", Verb::kNotImplemented}, {"STARTTLS", Verb::kStartTls},
     {"AUTH", Verb::kNotImplemented}, {"ETRN", Verb::kNotImplemented},
-    {"TURN", Verb::kNotImplemented}, {"XCLIENT", Verb::kNotImplemented},
+    {"TURN", Verb::kNotImplemented}, {"XCLIENT", Verb::kXclient},
 };
 
 // Digits alone. A number beyond 64 bits is taken for the greatest one.

@@ -31,6 +31,7 @@ enum class Verb {
   kVrfy,
   kHelp,
   kStartTls,
+  kXclient,
   kNotImplemented,  // known to SMTP, not offered here: EXPN, AUTH, …
   kBadCharacters,   // the line has control characters
 };

@@ -61,6 +61,7 @@ config::LmtpdConfig DefaultConfig() {
   *config.mutable_drain_time() = ToProto(absl::Seconds(10));
   *config.mutable_tls()->mutable_reload_interval() = ToProto(absl::Seconds(10));
   *config.mutable_tls_handshake_timeout() = ToProto(absl::Seconds(30));
+  *config.mutable_proxy()->mutable_timeout() = ToProto(absl::Seconds(5));
   return config;
 }
 
@@ -72,6 +73,8 @@ absl::Status CheckConfig(const config::LmtpdConfig& config) {
   status.Update(CheckListen("listen_tls", config.listen_tls()));
   status.Update(CheckSocketMode("unix_socket_mode", config.unix_socket_mode()));
   status.Update(CheckSecurity(config));
+  status.Update(CheckProxy(config.proxy(), config.listen(), config.listen_tls()));
+  status.Update(CheckNetworks("xclient_networks", config.xclient_networks()));
   if (!status.ok()) return status;
   if (config.storage().address().empty()) {
     return ConfigError("storage.address", "must be HOST:PORT or unix:PATH");

@@ -6,6 +6,7 @@
 #include "asio/buffer.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
+#include "common/proxy_receiver.h"
 
 namespace restante::lmtp {
 namespace {
@@ -13,6 +14,13 @@ namespace {
 // Replies are short: a quarter of what a record may have holds any run of them that is
 // sent together, and OpenSSL keeps no more of it.
 constexpr size_t kTlsRecordOctets = 4096;
+
+// What has one time for all of it, however busy the client is, waits so long at most.
+std::chrono::milliseconds LeftUntil(DeadlineQueue::Clock::time_point end) {
+  return std::max(
+      std::chrono::duration_cast<std::chrono::milliseconds>(end - DeadlineQueue::Clock::now()),
+      std::chrono::milliseconds(0));
+}
 
 }  // namespace
 
@@ -66,18 +74,33 @@ asio::awaitable<Connection::Outcome> Connection::Flush(std::chrono::milliseconds
   co_return OutcomeOf(error);
 }
 
+asio::awaitable<Connection::Outcome> Connection::ReceiveProxyHeader(
+    ProxyParse* parse, std::chrono::milliseconds within) {
+  ProxyReceiver receiver;
+  const auto end = DeadlineQueue::Clock::now() + within;
+  while (true) {
+    const Outcome waited = co_await Await(Socket::wait_read, LeftUntil(end));
+    if (waited != Outcome::kOk) co_return waited;
+    switch (receiver.Receive(socket_.native_handle(), parse)) {
+      case ProxyReceiver::Outcome::kHeader:
+        co_return Outcome::kOk;
+      case ProxyReceiver::Outcome::kOver:
+        co_return Outcome::kClosed;
+      case ProxyReceiver::Outcome::kMore:
+        break;
+    }
+  }
+}
+
 asio::awaitable<Connection::Outcome> Connection::StartTls(ServerTls& tls,
                                                           std::chrono::milliseconds within) {
   tls_ = TlsStream::Create(tls, socket_.native_handle(), kTlsRecordOctets);
   if (tls_ == nullptr) co_return Outcome::kClosed;
-  // One time for all of it, however busy the client is.
   const auto end = DeadlineQueue::Clock::now() + within;
   while (true) {
     const TlsStream::Io io = tls_->Accept();
     if (io == TlsStream::Io::kDone) co_return Outcome::kOk;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        end - DeadlineQueue::Clock::now());
-    const Outcome waited = co_await Await(io, std::max(left, std::chrono::milliseconds(0)));
+    const Outcome waited = co_await AwaitTls(io, LeftUntil(end));
     if (waited != Outcome::kOk) co_return waited;
   }
 }
@@ -91,7 +114,7 @@ asio::awaitable<Connection::Outcome> Connection::FillByTls(std::chrono::millisec
       input_.Commit(octets);
       co_return Outcome::kOk;
     }
-    const Outcome waited = co_await Await(io, within);
+    const Outcome waited = co_await AwaitTls(io, within);
     if (waited != Outcome::kOk) co_return waited;
   }
 }
@@ -102,21 +125,26 @@ asio::awaitable<Connection::Outcome> Connection::FlushByTls(std::chrono::millise
   while (outcome == Outcome::kOk) {
     const TlsStream::Io io = tls_->Write(&rest);
     if (io == TlsStream::Io::kDone) break;
-    outcome = co_await Await(io, within);
+    outcome = co_await AwaitTls(io, within);
   }
   output_.clear();
   co_return outcome;
 }
 
-asio::awaitable<Connection::Outcome> Connection::Await(TlsStream::Io wanted,
-                                                       std::chrono::milliseconds within) {
+asio::awaitable<Connection::Outcome> Connection::AwaitTls(TlsStream::Io wanted,
+                                                          std::chrono::milliseconds within) {
   if (wanted == TlsStream::Io::kOver) co_return Outcome::kClosed;
-  const auto direction =
-      wanted == TlsStream::Io::kWantsRead ? Socket::wait_read : Socket::wait_write;
+  const Outcome waited = co_await Await(
+      wanted == TlsStream::Io::kWantsRead ? Socket::wait_read : Socket::wait_write, within);
+  co_return waited;
+}
+
+asio::awaitable<Connection::Outcome> Connection::Await(Socket::wait_type wanted,
+                                                       std::chrono::milliseconds within) {
   timed_out_ = false;
   deadline_.Set(within);
   asio::error_code error;
-  co_await socket_.async_wait(direction, asio::redirect_error(asio::use_awaitable, error));
+  co_await socket_.async_wait(wanted, asio::redirect_error(asio::use_awaitable, error));
   deadline_.Clear();
   co_return OutcomeOf(error);
 }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "asio/awaitable.hpp"
+#include "common/proxy_protocol.h"
 #include "common/tls_stream.h"
 #include "plugins/lmtpd/arrival.h"
 #include "plugins/lmtpd/deadlines.h"
@@ -39,6 +40,11 @@ class Connection {
   // Writes output() and empties it.
   asio::awaitable<Outcome> Flush(std::chrono::milliseconds within);
 
+  // Before anything else: what a load balancer says of the client, and not an octet behind
+  // it. kClosed also for octets that are no header (parse->error).
+  asio::awaitable<Outcome> ReceiveProxyHeader(ProxyParse* parse,
+                                              std::chrono::milliseconds within);
+
   // The server's side of a TLS handshake; nothing may be in input() or output(). After
   // anything but kOk the connection is of no more use.
   asio::awaitable<Outcome> StartTls(ServerTls& tls, std::chrono::milliseconds within);
@@ -52,8 +58,9 @@ class Connection {
   void Close();
 
  private:
-  // Until the socket can be read or written, by what TLS wants; kClosed if it is over.
-  asio::awaitable<Outcome> Await(TlsStream::Io wanted, std::chrono::milliseconds within);
+  asio::awaitable<Outcome> Await(Socket::wait_type wanted, std::chrono::milliseconds within);
+  // Until the socket can be read or written, as TLS wants it; kClosed if that is over.
+  asio::awaitable<Outcome> AwaitTls(TlsStream::Io wanted, std::chrono::milliseconds within);
   asio::awaitable<Outcome> FillByTls(std::chrono::milliseconds within);
   asio::awaitable<Outcome> FlushByTls(std::chrono::milliseconds within);
   Outcome OutcomeOf(asio::error_code error) const;

@@ -29,20 +29,20 @@ asio::ip::tcp::endpoint TcpEndpoint(const asio::generic::stream_protocol::endpoi
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(asio::io_context& io,
                                                          const ListenAddress& address,
-                                                         mode_t unix_mode, bool implicit_tls) {
-  std::unique_ptr<Listener> listener = absl::WrapUnique(new Listener(io, implicit_tls));
-  if (absl::Status status = listener->Bind(address, unix_mode); !status.ok()) return status;
+                                                         const Options& options) {
+  std::unique_ptr<Listener> listener = absl::WrapUnique(new Listener(io, options));
+  if (absl::Status status = listener->Bind(address); !status.ok()) return status;
   return listener;
 }
 
-absl::Status Listener::Bind(const ListenAddress& address, mode_t unix_mode) {
+absl::Status Listener::Bind(const ListenAddress& address) {
   address_ = address;
   asio::error_code error;
   if (address.IsUnix()) {
     acceptor_.open(Protocol(AF_UNIX, 0), error);
     if (!error) {
-      absl::StatusOr<std::unique_ptr<UnixSocketFile>> file =
-          UnixSocketFile::Bind(acceptor_.native_handle(), address.unix_path, unix_mode);
+      absl::StatusOr<std::unique_ptr<UnixSocketFile>> file = UnixSocketFile::Bind(
+          acceptor_.native_handle(), address.unix_path, options_.unix_mode);
       if (!file.ok()) return file.status();
       file_ = *std::move(file);
       acceptor_.listen(Acceptor::max_listen_connections, error);
@@ -83,7 +83,10 @@ void Listener::Accept() {
       });
       return;
     }
-    Arrival arrival{.socket = std::move(socket), .remote = {}, .implicit_tls = implicit_tls_};
+    Arrival arrival{.socket = std::move(socket),
+                    .remote = {},
+                    .implicit_tls = options_.implicit_tls,
+                    .maybe_proxied = options_.maybe_proxied};
     if (!address_.IsUnix()) {
       asio::error_code ignored;
       arrival.socket.set_option(asio::ip::tcp::no_delay(true), ignored);

@@ -20,6 +20,14 @@ namespace restante::lmtp {
 
 class Listener {
  public:
+  struct Options {
+    // Of the file of a UNIX socket.
+    mode_t unix_mode = 0600;
+    // What its connections are, as in Arrival; a UNIX socket's are never proxied.
+    bool implicit_tls = false;
+    bool maybe_proxied = false;
+  };
+
   // Whose io_context the next connection belongs to, and what is done with it then.
   struct Taker {
     std::function<Worker&()> choose;
@@ -29,26 +37,26 @@ class Listener {
   // Listens, but takes no connection before Start(). Errors name the address.
   static absl::StatusOr<std::unique_ptr<Listener>> Open(asio::io_context& io,
                                                         const ListenAddress& address,
-                                                        mode_t unix_mode, bool implicit_tls);
+                                                        const Options& options);
 
   void Start(Taker taker);
   void Close();
 
   // What was bound, with the port that it got.
   const ListenAddress& address() const { return address_; }
-  bool implicit_tls() const { return implicit_tls_; }
+  bool implicit_tls() const { return options_.implicit_tls; }
 
  private:
   using Protocol = asio::generic::stream_protocol;
   using Acceptor = asio::basic_socket_acceptor<Protocol>;
 
-  Listener(asio::io_context& io, bool implicit_tls)
-      : implicit_tls_(implicit_tls), acceptor_(io), retry_(io) {}
+  Listener(asio::io_context& io, const Options& options)
+      : options_(options), acceptor_(io), retry_(io) {}
 
-  absl::Status Bind(const ListenAddress& address, mode_t unix_mode);
+  absl::Status Bind(const ListenAddress& address);
   void Accept();
 
-  const bool implicit_tls_;
+  const Options options_;
   Acceptor acceptor_;
   asio::steady_timer retry_;
   ListenAddress address_;

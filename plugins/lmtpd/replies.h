@@ -68,6 +68,10 @@ inline constexpr Reply kBadSmtpUtf8{501, "5.5.4", "SMTPUTF8 takes no value"};
 inline constexpr Reply kRepeatedParameter{501, "5.5.4", "A parameter is given twice"};
 inline constexpr Reply kUnknownParameter{555, "5.5.4", "Unknown parameter"};
 
+inline constexpr Reply kXclientSyntax{501, "5.5.4", "Syntax: XCLIENT attribute=value ..."};
+inline constexpr Reply kXclientAttribute{501, "5.5.4", "Unknown attribute of XCLIENT"};
+inline constexpr Reply kXclientValue{501, "5.5.4", "Bad value of an attribute of XCLIENT"};
+
 inline constexpr Reply kBadSender{501, "5.1.7", "Bad sender address"};
 inline constexpr Reply kBadRecipient{501, "5.1.3", "Bad recipient address"};
 inline constexpr Reply kSenderNeedsUtf8{553, "5.6.7", "This sender address needs SMTPUTF8"};
@@ -80,9 +84,11 @@ inline constexpr Reply kTooManyRecipients{452, "4.5.3", "Too many recipients"};
 inline constexpr Reply kStartTlsFirst{530, "5.7.0", "Must issue a STARTTLS command first"};
 // For a while: a certificate that has run out must not make an MTA return its mail.
 inline constexpr Reply kNoCertificate{454, "4.7.0", "A client certificate is needed"};
+inline constexpr Reply kXclientRefused{550, "5.7.0", "Not authorised to use XCLIENT"};
 inline constexpr Reply kTlsActive{503, "5.5.1", "TLS is active already"};
 inline constexpr Reply kLhloFirst{503, "5.5.1", "Send LHLO first"};
 inline constexpr Reply kNestedMail{503, "5.5.1", "A transaction is under way already"};
+inline constexpr Reply kXclientInside{503, "5.5.1", "XCLIENT can't come inside a transaction"};
 inline constexpr Reply kMailFirst{503, "5.5.1", "Send MAIL first"};
 inline constexpr Reply kNoRecipients{503, "5.5.1", "No valid recipients"};
 inline constexpr Reply kChunksUnderWay{503, "5.5.1", "Only BDAT or RSET may follow BDAT"};

@@ -40,7 +40,11 @@ SessionSettings SettingsFrom(const config::LmtpdConfig& config, ServerTls* tls) 
           .require_tls = config.require_tls(),
           .require_client_certificate = config.require_client_certificate(),
           .client_certificate_names = {config.client_certificate_names().begin(),
-                                       config.client_certificate_names().end()}};
+                                       config.client_certificate_names().end()},
+          .proxy_networks = ParseNetworks(config.proxy().networks()),
+          .proxy_timeout = Milliseconds(config.proxy().timeout()),
+          .trust_proxied_tls = config.proxy().trust_tls(),
+          .xclient_networks = ParseNetworks(config.xclient_networks())};
 }
 
 size_t ThreadsFrom(const config::LmtpdConfig& config) {
@@ -101,21 +105,24 @@ Server::Server(const config::LmtpdConfig& config, std::unique_ptr<ServerTls> tls
 }
 
 absl::Status Server::Open(const config::LmtpdConfig& config) {
-  const mode_t mode = SocketMode(config);
-  for (const std::string& address : config.listen()) {
-    if (absl::Status status = Listen(address, mode, false); !status.ok()) return status;
-  }
-  for (const std::string& address : config.listen_tls()) {
-    if (absl::Status status = Listen(address, mode, true); !status.ok()) return status;
+  const auto& proxied = config.proxy().listeners();
+  for (const auto* texts : {&config.listen(), &config.listen_tls()}) {
+    for (const std::string& text : *texts) {
+      const bool listed = std::find(proxied.begin(), proxied.end(), text) != proxied.end();
+      absl::Status status = Listen(text, {.unix_mode = SocketMode(config),
+                                          .implicit_tls = texts == &config.listen_tls(),
+                                          .maybe_proxied = proxied.empty() || listed});
+      if (!status.ok()) return status;
+    }
   }
   return absl::OkStatus();
 }
 
-absl::Status Server::Listen(const std::string& text, mode_t unix_mode, bool implicit_tls) {
+absl::Status Server::Listen(const std::string& text, const Listener::Options& options) {
   const absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
   if (!address.ok()) return address.status();
   absl::StatusOr<std::unique_ptr<Listener>> listener =
-      Listener::Open(workers_.front()->io(), *address, unix_mode, implicit_tls);
+      Listener::Open(workers_.front()->io(), *address, options);
   if (!listener.ok()) return listener.status();
   listeners_.push_back(*std::move(listener));
   return absl::OkStatus();

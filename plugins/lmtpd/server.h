@@ -49,7 +49,7 @@ class Server {
   Server(const config::LmtpdConfig& config, std::unique_ptr<ServerTls> tls);
 
   absl::Status Open(const config::LmtpdConfig& config);
-  absl::Status Listen(const std::string& address, mode_t unix_mode, bool implicit_tls);
+  absl::Status Listen(const std::string& address, const Listener::Options& options);
   std::vector<ListenAddress> Bound(bool implicit_tls) const;
   void TakeConnections();
   Worker& LeastLoaded();

@@ -1,12 +1,12 @@
 #include "plugins/lmtpd/session.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/id128.h"
-#include "common/net.h"
 
 namespace restante::lmtp {
 namespace {
@@ -18,16 +18,24 @@ constexpr size_t kMaxOutputOctets = 16 * 1024;
 // 64 bits of chance, for logs.
 std::string NewSessionId() { return Id128::Random().ToHex().substr(0, 16); }
 
+Client ClientAt(const std::optional<asio::ip::tcp::endpoint>& endpoint) {
+  Client client;
+  client.is_unix = !endpoint.has_value();
+  client.endpoint = endpoint;
+  return client;
+}
+
 }  // namespace
 
 Session::Session(Arrival arrival, const SessionSettings& settings, StorageAccess& storage)
     : connection_(std::move(arrival.socket), storage.deadlines),
-      is_unix_(!arrival.remote.has_value()),
       implicit_tls_(arrival.implicit_tls),
-      remote_(is_unix_ ? "unix" : FormatAddress(*arrival.remote)),
+      peer_(ClientAt(arrival.remote)),
       settings_(settings),
       storage_(storage),
-      id_(NewSessionId()) {}
+      id_(NewSessionId()),
+      behind_proxy_(arrival.maybe_proxied && !peer_.is_unix &&
+                    AnyContains(settings.proxy_networks, peer_.endpoint->address())) {}
 
 asio::awaitable<void> Session::Run() {
   co_await Open();
@@ -142,6 +150,8 @@ void Session::Simple(const Command& command) {
   switch (command.verb) {
     case Verb::kLhlo:
       return Lhlo(command.argument);
+    case Verb::kXclient:
+      return Xclient(command.argument);
     case Verb::kMail:
       return Mail(command.argument);
     case Verb::kRset:
@@ -176,8 +186,8 @@ void Session::Mail(std::string_view argument) {
   MailArguments mail;
   if (const Reply* refused = ParseMail(argument, &mail)) return Refuse(*refused);
   if (mail.declared_octets > settings_.max_message_octets) return Say(reply::kTooLarge);
-  transaction_ =
-      std::make_unique<Transaction>(std::move(mail), absl::StrCat(id_, "-", ++transactions_));
+  transaction_ = std::make_unique<Transaction>(
+      std::move(mail), absl::StrCat(id_, "-", ++transactions_), client_.Address());
   Say(reply::kSenderOk);
 }
 
@@ -273,15 +283,6 @@ void Session::Refuse(const Reply& reply) {
 void Session::CloseWith(const Reply& reply) {
   Say(reply);
   closing_ = true;
-}
-
-v1::ClientInfo Session::ClientInfo() const {
-  v1::ClientInfo client;
-  client.set_remote_address(remote_);
-  client.set_protocol("lmtp");
-  client.set_tls(connection_.tls() != nullptr);
-  client.set_request_id(transaction_->request_id());
-  return client;
 }
 
 void Session::Drain() {

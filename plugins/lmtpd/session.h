@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "asio/awaitable.hpp"
+#include "common/network.h"
+#include "plugins/lmtpd/client.h"
 #include "plugins/lmtpd/connection.h"
 #include "plugins/lmtpd/transaction.h"
 
@@ -35,6 +37,14 @@ struct SessionSettings {
   bool require_tls = false;
   bool require_client_certificate = false;
   std::vector<std::string> client_certificate_names;
+
+  // Whose connections begin with a PROXY header, and how long that may take.
+  std::vector<Network> proxy_networks;
+  std::chrono::milliseconds proxy_timeout{0};
+  // A client that speaks TLS to the load balancer counts as one that speaks it here.
+  bool trust_proxied_tls = false;
+  // Who may tell by XCLIENT for whom it speaks.
+  std::vector<Network> xclient_networks;
 };
 
 class Session {
@@ -54,6 +64,7 @@ class Session {
  private:
   // What comes before the first command. After a failure the session is closing.
   asio::awaitable<void> Open();
+  asio::awaitable<bool> TakeProxyHeader();
   void Greet();
   asio::awaitable<bool> Handshake();
 
@@ -66,6 +77,7 @@ class Session {
   asio::awaitable<void> StartTls();
   void Simple(const Command& command);
   void Lhlo(std::string_view argument);
+  void Xclient(std::string_view argument);
   void Mail(std::string_view argument);
   asio::awaitable<void> Rcpt();
   asio::awaitable<void> Data();
@@ -75,6 +87,8 @@ class Session {
   struct RcptRun;
   RcptRun TakeRcpts();
 
+  // The client's connection is protected, here or at a load balancer.
+  bool Secure() const { return connection_.tls() != nullptr || proxied_tls_; }
   // What the connection lacks of what the settings ask for, or null.
   const Reply* MissingSecurity() const;
 
@@ -89,15 +103,19 @@ class Session {
   v1::ClientInfo ClientInfo() const;
 
   Connection connection_;
-  const bool is_unix_;
   const bool implicit_tls_;
-  // The client's address, for logs and the storage service.
-  const std::string remote_;
+  // By the connection and the PROXY header; and as LHLO and XCLIENT have changed it.
+  Client peer_;
+  Client client_;
   const SessionSettings& settings_;
   StorageAccess& storage_;
   const std::string id_;
 
-  bool certified_ = false;  // by the certificate that is required
+  bool behind_proxy_ = false;  // a PROXY header comes first
+  bool proxied_tls_ = false;   // TLS ends at the load balancer, and that is believed
+  bool certified_ = false;     // by the certificate that is required
+  bool may_xclient_ = false;
+  bool helo_told_ = false;  // by XCLIENT, over LHLO
   bool greeted_ = false;    // LHLO was given
   std::unique_ptr<Transaction> transaction_;
   int transactions_ = 0;

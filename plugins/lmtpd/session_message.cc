@@ -11,6 +11,15 @@
 
 namespace restante::lmtp {
 
+v1::ClientInfo Session::ClientInfo() const {
+  v1::ClientInfo client;
+  client.set_remote_address(client_.Address());
+  client.set_protocol("lmtp");
+  client.set_tls(Secure());
+  client.set_request_id(transaction_->request_id());
+  return client;
+}
+
 void Session::BeginMessage() {
   v1::Envelope envelope = transaction_->MakeEnvelope(ClientInfo());
   transaction_->upload =

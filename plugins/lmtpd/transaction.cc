@@ -23,8 +23,8 @@ std::string Outcome(const std::string& recipient, const Reply& reply) {
 
 }  // namespace
 
-Transaction::Transaction(MailArguments mail, std::string request_id)
-    : mail_(std::move(mail)), request_id_(std::move(request_id)) {}
+Transaction::Transaction(MailArguments mail, std::string request_id, std::string client)
+    : mail_(std::move(mail)), request_id_(std::move(request_id)), client_(std::move(client)) {}
 
 void Transaction::Refuse(const std::string& recipient, const Reply& reply) {
   ++refused_count_;
@@ -68,7 +68,8 @@ void Transaction::LogLines(absl::string_view event, const std::vector<std::strin
         absl::StrJoin(outcomes.begin() + static_cast<ptrdiff_t>(next),
                       outcomes.begin() + static_cast<ptrdiff_t>(end), " ");
     LogInfo(kComponent, event,
-            {{"from", mail_.sender.text},
+            {{"client", client_},
+             {"from", mail_.sender.text},
              {"recipients", accepted_.size()},
              {"refused", refused_count_},
              {"results", results},

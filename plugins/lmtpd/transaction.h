@@ -18,7 +18,8 @@ namespace restante::lmtp {
 
 class Transaction {
  public:
-  Transaction(MailArguments mail, std::string request_id);
+  // `client` is its address, for the log.
+  Transaction(MailArguments mail, std::string request_id, std::string client);
 
   const MailArguments& mail() const { return mail_; }
   const std::string& request_id() const { return request_id_; }
@@ -49,6 +50,7 @@ class Transaction {
 
   const MailArguments mail_;
   const std::string request_id_;
+  const std::string client_;
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   std::vector<std::string> accepted_;
   // The first few as the log has them, and how many there were.

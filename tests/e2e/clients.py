@@ -150,8 +150,10 @@ class Pop3(Dialogue):
 
 
 class Lmtp(Dialogue):
-    def __init__(self, address, timeout=TIMEOUT, tls=False):
+    def __init__(self, address, timeout=TIMEOUT, tls=False, header=b""):
+        """`header`: sent before the greeting, as a load balancer does."""
         super().__init__(address, tls, timeout)
+        self.send(header)
         self.greeting = self.reply()
         self.extensions = []
 

@@ -300,5 +300,36 @@ class SmallLimit(harness.StackTest):
             self.assertEqual(lmtp.deliver(MESSAGE, ["limit@example.org"])[0][0], 250)
 
 
+class BehindALoadBalancer(harness.StackTest):
+    configs = {"lmtpd": {"proxy": {"networks": ["127.0.0.0/8"]},
+                         "xclient_networks": ["198.51.100.0/24"]}}
+
+    def connect(self, source):
+        lmtp = Lmtp(self.stack.lmtp,
+                    header=b"PROXY TCP4 %s 198.51.100.1 4000 24\r\n" % source.encode())
+        self.addCleanup(lmtp.close)
+        return lmtp.lhlo()
+
+    def assert_logged(self, text):
+        harness.eventually(lambda: text in self.stack.lmtpd.log(), 10 * harness.PATIENCE,
+                           text + " is in the log")
+
+    def test_the_log_tells_whose_mail_it_was(self):
+        user = "proxied@example.org"
+        self.stack.create_account(user, PASSWORD)
+        lmtp = self.connect("203.0.113.5")
+        self.assertFalse([line for line in lmtp.extensions if line.startswith("XCLIENT")])
+        self.assertEqual(lmtp.command("XCLIENT ADDR=192.0.2.9")[0], 550)
+        self.assertEqual(lmtp.deliver(MESSAGE, [user])[0][0], 250)
+        self.assert_logged("Message client=203.0.113.5:4000 ")
+        lmtp = self.connect("198.51.100.7")
+        self.assertTrue([line for line in lmtp.extensions if line.startswith("XCLIENT ")])
+        code, text = lmtp.command("XCLIENT NAME=mx.sender.example ADDR=192.0.2.9 PORT=2525")
+        self.assertEqual(code, 220, text)
+        self.assertEqual(lmtp.command("MAIL FROM:<>")[0], 503)
+        self.assertEqual(lmtp.lhlo().deliver(MESSAGE, [user])[0][0], 250)
+        self.assert_logged("Message client=192.0.2.9:2525 ")
+
+
 if __name__ == "__main__":
     harness.main()

@@ -1,8 +1,10 @@
 // LMTP commands: whatever the line, verbs don't depend on case, arguments are part of
-// the line, and a path that is taken can't carry a line end or an angle bracket on.
+// the line, and nothing that is taken of one can carry a line end on.
 #include <algorithm>
 
 #include "plugins/lmtpd/command.h"
+#include "plugins/lmtpd/xclient.h"
+#include "plugins/lmtpd/xtext.h"
 #include "tests/fuzz/property.h"
 
 namespace restante::lmtp {
@@ -19,6 +21,22 @@ void CheckPath(const Path& path) {
   const auto again = ParsePath(written, &length);
   PROPERTY(again.has_value() && length == written.size());
   PROPERTY(again->text == path.text && again->literal == path.literal);
+}
+
+void CheckXclient(std::string_view argument) {
+  XclientArguments told;
+  if (ParseXclient(argument, &told) != nullptr) return;
+  for (const auto* text : {&told.name, &told.helo, &told.login}) {
+    if (!text->has_value()) continue;
+    PROPERTY((*text)->size() <= 255);
+    PROPERTY((*text)->find_first_of(std::string_view("\r\n\0", 3)) == (*text)->npos);
+  }
+}
+
+void CheckXtext(std::string_view text) {
+  const auto octets = DecodeXtext(text);
+  PROPERTY(!octets.has_value() || octets->size() <= text.size());
+  PROPERTY(!octets.has_value() || DecodeXtext(text, /*utf8=*/true) == octets);
 }
 
 }  // namespace
@@ -47,6 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       PROPERTY(smtputf8 || !recipient.utf8);
       CheckPath(recipient);
     }
+    CheckXclient(argument);
+    CheckXtext(argument);
     BdatArguments bdat;
     if (ParseBdat(argument, &bdat) == nullptr) {
       PROPERTY(argument.find_first_of("0123456789") != argument.npos);

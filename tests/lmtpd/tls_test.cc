@@ -124,6 +124,21 @@ TEST_F(TlsTest, ForgetsWhatWasSaidInTheClear) {
   EXPECT_EQ(client.Command("RCPT TO:<user>"), "503 5.5.1 Send MAIL first");
 }
 
+TEST_F(TlsTest, ForgetsWhatXclientToldInTheClear) {
+  StartTlsServer(
+      [](config::LmtpdConfig& config) { config.add_xclient_networks("127.0.0.0/8"); });
+  LmtpClient client(port());
+  client.Greet();
+  EXPECT_THAT(client.Command("XCLIENT ADDR=192.0.2.9"), StartsWith("220 "));
+  EXPECT_THAT(client.Command("STARTTLS"), StartsWith("220 "));
+  ASSERT_TRUE(client.Handshake());
+  client.Command("LHLO client.example");
+  BeginMessage(client, {"user"});
+  EXPECT_THAT(client.Command("."), StartsWith("250 "));
+  EXPECT_THAT(storage_.Deliveries(1)[0].envelope.client().remote_address(),
+              StartsWith("127.0.0.1:"));
+}
+
 TEST_F(TlsTest, RefusesCommandsThatFollowStartTlsInTheClear) {
   StartTlsServer();
   LmtpClient client(port());
