@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "plugins/lmtpd/dsn.h"
 #include "plugins/lmtpd/words.h"
 
 namespace restante::lmtp {
@@ -68,6 +69,14 @@ class MailParameters {
     if (EqualsIgnoreCase(key, "SIZE")) return TakeSize(value);
     if (EqualsIgnoreCase(key, "BODY")) return TakeBody(value);
     if (EqualsIgnoreCase(key, "SMTPUTF8")) return TakeSmtpUtf8(value);
+    if (EqualsIgnoreCase(key, "RET")) {
+      if (std::exchange(ret_given_, true)) return &reply::kRepeatedParameter;
+      return CheckRet(value.value_or(std::string_view()));
+    }
+    if (EqualsIgnoreCase(key, "ENVID")) {
+      if (std::exchange(envid_given_, true)) return &reply::kRepeatedParameter;
+      return CheckEnvid(value.value_or(std::string_view()));
+    }
     return &reply::kUnknownParameter;
   }
 
@@ -97,7 +106,30 @@ class MailParameters {
   MailArguments* mail_;
   bool size_given_ = false;
   bool body_given_ = false;
+  bool ret_given_ = false;
+  bool envid_given_ = false;
 };
+
+// NOTIFY and ORCPT, each once.
+const Reply* CheckRcptParameters(std::string_view parameters, bool smtputf8) {
+  bool notify_given = false;
+  bool orcpt_given = false;
+  while (!parameters.empty()) {
+    const std::string_view parameter = TakeWord(&parameters);
+    const size_t equals = parameter.find('=');
+    const std::string_view key = parameter.substr(0, equals);
+    const std::string_view value =
+        equals == parameter.npos ? std::string_view() : parameter.substr(equals + 1);
+    const bool notify = EqualsIgnoreCase(key, "NOTIFY");
+    if (!notify && !EqualsIgnoreCase(key, "ORCPT")) return &reply::kUnknownParameter;
+    if (std::exchange(notify ? notify_given : orcpt_given, true)) {
+      return &reply::kRepeatedParameter;
+    }
+    const Reply* refused = notify ? CheckNotify(value) : CheckOrcpt(value, smtputf8);
+    if (refused != nullptr) return refused;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
@@ -134,7 +166,7 @@ const Reply* ParseRcpt(std::string_view argument, bool smtputf8, Path* recipient
   }
   std::optional<Path> path = TakePath(&argument);
   if (!path.has_value() || path->text.empty()) return &reply::kBadRecipient;
-  if (!argument.empty()) return &reply::kUnknownParameter;
+  if (const Reply* refused = CheckRcptParameters(argument, smtputf8)) return refused;
   if (path->utf8 && !smtputf8) return &reply::kRecipientNeedsUtf8;
   if (path->literal) return &reply::kAddressLiteral;
   *recipient = *std::move(path);

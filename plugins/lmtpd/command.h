@@ -52,10 +52,12 @@ struct MailArguments {
   bool smtputf8 = false;
 };
 
-// `argument` as in `FROM:<a@b> SIZE=100 BODY=8BITMIME SMTPUTF8`.
+// `argument` as in `FROM:<a@b> SIZE=100 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x`; the last
+// two are checked alone (dsn.h).
 const Reply* ParseMail(std::string_view argument, MailArguments* mail);
 
-// `argument` as in `TO:<a@b>`.
+// `argument` as in `TO:<a@b> NOTIFY=NEVER ORCPT=rfc822;a@b`; the parameters are checked
+// alone (dsn.h).
 const Reply* ParseRcpt(std::string_view argument, bool smtputf8, Path* recipient);
 
 struct BdatArguments {

@@ -60,11 +60,17 @@ inline constexpr Reply kLhloArgument{501, "5.5.4", "Syntax: LHLO hostname"};
 inline constexpr Reply kNoArgument{501, "5.5.4", "This command takes no argument"};
 inline constexpr Reply kVerifyArgument{501, "5.5.4", "Syntax: VRFY address"};
 inline constexpr Reply kMailSyntax{501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]"};
-inline constexpr Reply kRcptSyntax{501, "5.5.4", "Syntax: RCPT TO:<address>"};
+inline constexpr Reply kRcptSyntax{501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]"};
 inline constexpr Reply kBdatSyntax{501, "5.5.4", "Syntax: BDAT octets [LAST]"};
 inline constexpr Reply kBadSize{501, "5.5.4", "SIZE takes a number of octets"};
 inline constexpr Reply kBadBody{501, "5.5.4", "BODY takes 7BIT or 8BITMIME"};
 inline constexpr Reply kBadSmtpUtf8{501, "5.5.4", "SMTPUTF8 takes no value"};
+inline constexpr Reply kBadRet{501, "5.5.4", "RET takes FULL or HDRS"};
+inline constexpr Reply kBadEnvid{501, "5.5.4", "ENVID takes 1 to 100 characters as xtext"};
+inline constexpr Reply kBadNotify{
+    501, "5.5.4", "NOTIFY takes NEVER, or a list of SUCCESS, FAILURE and DELAY"};
+inline constexpr Reply kBadOrcpt{501, "5.5.4",
+                                 "ORCPT takes a type, a semicolon and an address as xtext"};
 inline constexpr Reply kRepeatedParameter{501, "5.5.4", "A parameter is given twice"};
 inline constexpr Reply kUnknownParameter{555, "5.5.4", "Unknown parameter"};
 

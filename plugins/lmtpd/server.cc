@@ -35,6 +35,7 @@ SessionSettings SettingsFrom(const config::LmtpdConfig& config, ServerTls* tls) 
           .max_bad_commands = static_cast<int>(config.max_bad_commands()),
           .command_timeout = Milliseconds(config.command_timeout()),
           .data_timeout = Milliseconds(config.data_timeout()),
+          .announce_dsn = config.announce_dsn(),
           .tls = tls,
           .tls_handshake_timeout = Milliseconds(config.tls_handshake_timeout()),
           .require_tls = config.require_tls(),

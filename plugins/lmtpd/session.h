@@ -29,6 +29,7 @@ struct SessionSettings {
   int max_bad_commands = 0;
   std::chrono::milliseconds command_timeout{0};
   std::chrono::milliseconds data_timeout{0};
+  bool announce_dsn = false;
 
   // Null: no TLS.
   ServerTls* tls = nullptr;

@@ -142,6 +142,7 @@ void Session::Lhlo(std::string_view argument) {
                   "250-8BITMIME\r\n"
                   "250-SMTPUTF8\r\n"
                   "250-CHUNKING\r\n");
+  if (settings_.announce_dsn) out += "250-DSN\r\n";
   if (settings_.tls != nullptr && !Secure()) out += "250-STARTTLS\r\n";
   if (may_xclient_) absl::StrAppend(&out, "250-XCLIENT ", kAnnouncedAttributes, "\r\n");
   absl::StrAppend(&out, "250 SIZE ", settings_.max_message_octets, "\r\n");

@@ -174,6 +174,16 @@ class LmtpTest(harness.StackTest):
         self.assertEqual(lmtp.envelope([user], sender="")[0][0], 250)
         self.assertEqual(lmtp.data(MESSAGE)[0][0], 250)
 
+    def test_parameters_for_notifications_are_taken(self):
+        user = self.account()
+        lmtp = self.lmtp()
+        self.assertEqual(lmtp.command("MAIL FROM:<a@example.org> RET=FULL ENVID=a+2Bb")[0], 250)
+        for parameters, code in (("NOTIFY=NEVER,SUCCESS", 501), ("ORCPT=nobody", 501),
+                                 ("NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@example.org", 250)):
+            self.assertEqual(lmtp.command("RCPT TO:<%s> %s" % (user, parameters))[0], code)
+        self.assertEqual(lmtp.data(MESSAGE)[0][0], 250)
+        self.assertEqual(self.maildrop(user), [MESSAGE])
+
     def test_several_messages_over_one_connection_pipelined(self):
         user = self.account()
         lmtp = self.lmtp()

@@ -117,6 +117,16 @@ TEST(ParseMailTest, ReadsParametersInAnyOrderAndCase) {
   EXPECT_FALSE(plain.smtputf8);
 }
 
+TEST(ParseMailTest, TakesWhatAsksForNotifications) {
+  for (const std::string parameters :
+       {"RET=FULL", "ret=hdrs ENVID=QQ314159", "ENVID=a+20b+2Bc+3D",
+        "ENVID=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        "xxxxxxxxxxxxxxxxxx+2B RET=HDRS"}) {
+    MailArguments mail;
+    EXPECT_EQ(ParseMail("FROM:<a@b> " + parameters, &mail), nullptr) << parameters;
+  }
+}
+
 TEST(ParseMailTest, TakesASizeBeyond64BitsForTheLargest) {
   MailArguments mail;
   EXPECT_EQ(ParseMail("FROM:<> SIZE=99999999999999999999", &mail), nullptr);
@@ -138,7 +148,15 @@ TEST(ParseMailTest, RefusesBadParametersByName) {
       {"BODY=7BIT BODY=7BIT", &reply::kRepeatedParameter},
       {"SMTPUTF8=yes", &reply::kBadSmtpUtf8},
       {"SMTPUTF8 SMTPUTF8", &reply::kRepeatedParameter},
-      {"RET=HDRS", &reply::kUnknownParameter},
+      {"RET=SOME", &reply::kBadRet},
+      {"RET", &reply::kBadRet},
+      {"RET=FULL RET=HDRS", &reply::kRepeatedParameter},
+      {"ENVID=", &reply::kBadEnvid},
+      {"ENVID=a=b", &reply::kBadEnvid},
+      {"ENVID=a+0Ab", &reply::kBadEnvid},
+      {"ENVID=" + std::string(101, 'x'), &reply::kBadEnvid},
+      {"ENVID=a ENVID=a", &reply::kRepeatedParameter},
+      {"NOTIFY=NEVER", &reply::kUnknownParameter},
       {"AUTH=<>", &reply::kUnknownParameter},
       {"=", &reply::kUnknownParameter},
   };
@@ -192,8 +210,23 @@ TEST(ParseRcptTest, RefusesByWhatIsWrong) {
       {"FROM:<user>", &reply::kRcptSyntax},
       {"", &reply::kRcptSyntax},
       {"TO:<user@[192.0.2.1]>", &reply::kAddressLiteral},
-      {"TO:<user> NOTIFY=NEVER", &reply::kUnknownParameter},
-      {"TO:<user> ORCPT=rfc822;user", &reply::kUnknownParameter},
+      {"TO:<user> NOTIFY", &reply::kBadNotify},
+      {"TO:<user> NOTIFY=", &reply::kBadNotify},
+      {"TO:<user> NOTIFY=ALWAYS", &reply::kBadNotify},
+      {"TO:<user> NOTIFY=NEVER,FAILURE", &reply::kBadNotify},
+      {"TO:<user> NOTIFY=SUCCESS,", &reply::kBadNotify},
+      {"TO:<user> NOTIFY=,SUCCESS", &reply::kBadNotify},
+      {"TO:<user> NOTIFY=NEVER NOTIFY=NEVER", &reply::kRepeatedParameter},
+      {"TO:<user> ORCPT=user", &reply::kBadOrcpt},
+      {"TO:<user> ORCPT=;user", &reply::kBadOrcpt},
+      {"TO:<user> ORCPT=rfc822;", &reply::kBadOrcpt},
+      {"TO:<user> ORCPT=rfc822;a=b", &reply::kBadOrcpt},
+      {"TO:<user> ORCPT=rfc822;a+0Db", &reply::kBadOrcpt},
+      {"TO:<user> ORCPT=rfc<822>;a", &reply::kBadOrcpt},
+      {"TO:<user> ORCPT=utf-8;jürgen", &reply::kBadOrcpt},
+      {"TO:<user> ORCPT=rfc822;" + std::string(501, 'x'), &reply::kBadOrcpt},
+      {"TO:<user> ORCPT=rfc822;a ORCPT=rfc822;a", &reply::kRepeatedParameter},
+      {"TO:<user> RET=HDRS", &reply::kUnknownParameter},
       {"TO:<jürgen>", &reply::kRecipientNeedsUtf8},
   };
   for (const auto& c : cases) {
@@ -202,6 +235,19 @@ TEST(ParseRcptTest, RefusesByWhatIsWrong) {
   }
   Path path;
   EXPECT_EQ(ParseRcpt("TO:<jürgen>", true, &path), nullptr);
+}
+
+TEST(ParseRcptTest, TakesWhatAsksForNotifications) {
+  for (const std::string parameters :
+       {"NOTIFY=NEVER", "notify=success,Failure,DELAY", "NOTIFY=DELAY",
+        "ORCPT=rfc822;user+2Bdetail@example.org", "ORCPT=utf-8;j\\x{FC}rgen@example.org",
+        "ORCPT=x400;/S+3Duser/ NOTIFY=NEVER",
+        "  ORCPT=utf-8;jürgen@example.org  NOTIFY=FAILURE"}) {
+    Path path;
+    const bool utf8 = parameters.find("\xC3") != std::string::npos;
+    EXPECT_EQ(ParseRcpt("TO:<user> " + parameters, utf8, &path), nullptr) << parameters;
+    EXPECT_EQ(path.text, "user");
+  }
 }
 
 TEST(ParseBdatTest, ReadsSizeAndLast) {

@@ -76,6 +76,23 @@ TEST_F(SessionTest, AMessageWithTheMtasQueueIdGetsADeliveryId) {
   }
 }
 
+TEST_F(SessionTest, TakesWhatAsksForNotificationsAndAnnouncesItIfToldTo) {
+  for (const bool announced : {false, true}) {
+    StartServer(
+        [announced](config::LmtpdConfig& config) { config.set_announce_dsn(announced); });
+    LmtpClient client(port());
+    client.Reply();
+    const std::string extensions = client.Command("LHLO client.example");
+    EXPECT_EQ(extensions.find("|250-DSN|") != std::string::npos, announced) << extensions;
+    EXPECT_THAT(client.Command("MAIL FROM:<a@b> RET=HDRS ENVID=x"), StartsWith("250 "));
+    EXPECT_THAT(client.Command("RCPT TO:<user> NOTIFY=NEVER ORCPT=rfc822;user@c"),
+                StartsWith("250 "));
+    EXPECT_THAT(client.Command("RCPT TO:<user> NOTIFY=SOMETIMES"), StartsWith("501 5.5.4 "));
+    EXPECT_THAT(client.Command("DATA"), StartsWith("354 "));
+    EXPECT_THAT(client.Command("."), StartsWith("250 2.0.0 Delivered"));
+  }
+}
+
 TEST_F(SessionTest, TakesBouncesUtf8AndDeclaredSizes) {
   StartServer();
   LmtpClient client(port());
