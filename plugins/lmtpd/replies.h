@@ -84,6 +84,8 @@ inline constexpr Reply kSenderNeedsUtf8{553, "5.6.7", "This sender address needs
 inline constexpr Reply kRecipientNeedsUtf8{553, "5.6.7",
                                            "This recipient address needs SMTPUTF8"};
 inline constexpr Reply kAddressLiteral{550, "5.1.2", "Address literals have no mailboxes here"};
+inline constexpr Reply kRecipientBusy{
+    451, "4.3.2", "Too many deliveries to this recipient at once, please try again later"};
 inline constexpr Reply kTooManyRecipients{452, "4.5.3", "Too many recipients"};
 
 // RFC 3207, section 4.

@@ -28,7 +28,8 @@ std::string OwnHostname() {
   return name;
 }
 
-SessionSettings SettingsFrom(const config::LmtpdConfig& config, ServerTls* tls) {
+SessionSettings SettingsFrom(const config::LmtpdConfig& config, ServerTls* tls,
+                             RecipientSlots* recipient_slots) {
   return {.hostname = config.hostname().empty() ? OwnHostname() : config.hostname(),
           .max_message_octets = config.max_message_octets(),
           .max_recipients = config.max_recipients(),
@@ -36,6 +37,7 @@ SessionSettings SettingsFrom(const config::LmtpdConfig& config, ServerTls* tls) 
           .command_timeout = Milliseconds(config.command_timeout()),
           .data_timeout = Milliseconds(config.data_timeout()),
           .announce_dsn = config.announce_dsn(),
+          .recipient_slots = recipient_slots,
           .tls = tls,
           .tls_handshake_timeout = Milliseconds(config.tls_handshake_timeout()),
           .require_tls = config.require_tls(),
@@ -85,7 +87,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::LmtpdConfig&
 
 Server::Server(const config::LmtpdConfig& config, std::unique_ptr<ServerTls> tls)
     : tls_(std::move(tls)),
-      settings_(SettingsFrom(config, tls_.get())),
+      recipient_slots_(config.max_deliveries_per_recipient()),
+      settings_(SettingsFrom(config, tls_.get(), &recipient_slots_)),
       drain_time_(Milliseconds(config.drain_time())),
       max_connections_(
           static_cast<int>(std::min<uint32_t>(config.max_connections(), 1'000'000))) {

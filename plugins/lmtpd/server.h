@@ -18,6 +18,7 @@
 #include "plugins/lmtpd/delivery_link.h"
 #include "plugins/lmtpd/listener.h"
 #include "plugins/lmtpd/message_stream.h"
+#include "plugins/lmtpd/recipient_slots.h"
 #include "plugins/lmtpd/worker.h"
 
 namespace restante::lmtp {
@@ -57,6 +58,7 @@ class Server {
 
   const std::unique_ptr<ServerTls> tls_;
   std::unique_ptr<TlsReloader> tls_reloader_;
+  RecipientSlots recipient_slots_;
   const SessionSettings settings_;
   const std::chrono::milliseconds drain_time_;
   const int max_connections_;

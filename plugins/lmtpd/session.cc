@@ -186,8 +186,9 @@ void Session::Mail(std::string_view argument) {
   MailArguments mail;
   if (const Reply* refused = ParseMail(argument, &mail)) return Refuse(*refused);
   if (mail.declared_octets > settings_.max_message_octets) return Say(reply::kTooLarge);
-  transaction_ = std::make_unique<Transaction>(
-      std::move(mail), absl::StrCat(id_, "-", ++transactions_), client_.Address());
+  transaction_ =
+      std::make_unique<Transaction>(std::move(mail), absl::StrCat(id_, "-", ++transactions_),
+                                    client_.Address(), *settings_.recipient_slots);
   Say(reply::kSenderOk);
 }
 
@@ -257,9 +258,11 @@ asio::awaitable<void> Session::Rcpt() {
       continue;
     }
     const absl::Status& status = statuses[next++];
-    const Reply answer = ReplyOf(status, reply::kRecipientOk);
+    Reply answer = ReplyOf(status, reply::kRecipientOk);
+    const bool has_slot = status.ok() && transaction_->TakeSlot(one.recipient);
+    if (status.ok() && !has_slot) answer = reply::kRecipientBusy;
     Say(answer);
-    if (status.ok()) {
+    if (has_slot) {
       transaction_->Accept(std::move(one.recipient));
     } else {
       transaction_->Refuse(one.recipient, answer);

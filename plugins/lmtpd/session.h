@@ -30,6 +30,8 @@ struct SessionSettings {
   std::chrono::milliseconds command_timeout{0};
   std::chrono::milliseconds data_timeout{0};
   bool announce_dsn = false;
+  // All sessions'; never null.
+  RecipientSlots* recipient_slots = nullptr;
 
   // Null: no TLS.
   ServerTls* tls = nullptr;

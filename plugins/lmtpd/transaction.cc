@@ -23,8 +23,12 @@ std::string Outcome(const std::string& recipient, const Reply& reply) {
 
 }  // namespace
 
-Transaction::Transaction(MailArguments mail, std::string request_id, std::string client)
-    : mail_(std::move(mail)), request_id_(std::move(request_id)), client_(std::move(client)) {}
+Transaction::Transaction(MailArguments mail, std::string request_id, std::string client,
+                         RecipientSlots& slots)
+    : mail_(std::move(mail)),
+      request_id_(std::move(request_id)),
+      client_(std::move(client)),
+      slots_(slots) {}
 
 void Transaction::Refuse(const std::string& recipient, const Reply& reply) {
   ++refused_count_;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "common/log.h"
 #include "plugins/lmtpd/command.h"
+#include "plugins/lmtpd/recipient_slots.h"
 #include "plugins/lmtpd/replies.h"
 #include "plugins/lmtpd/upload.h"
 #include "restante/v1/delivery.pb.h"
@@ -18,8 +19,9 @@ namespace restante::lmtp {
 
 class Transaction {
  public:
-  // `client` is its address, for the log.
-  Transaction(MailArguments mail, std::string request_id, std::string client);
+  // `client` is its address, for the log; `slots` must outlive this.
+  Transaction(MailArguments mail, std::string request_id, std::string client,
+              RecipientSlots& slots);
 
   const MailArguments& mail() const { return mail_; }
   const std::string& request_id() const { return request_id_; }
@@ -27,6 +29,8 @@ class Transaction {
   // The RCPTs that were answered 250, in their order.
   size_t accepted() const { return accepted_.size(); }
   void Accept(std::string recipient) { accepted_.push_back(std::move(recipient)); }
+  // False: too many other transactions have this recipient now.
+  bool TakeSlot(std::string_view recipient) { return slots_.Take(recipient); }
   // A RCPT that was not; for the log.
   void Refuse(const std::string& recipient, const Reply& reply);
 
@@ -51,6 +55,7 @@ class Transaction {
   const MailArguments mail_;
   const std::string request_id_;
   const std::string client_;
+  RecipientSlots::Hold slots_;
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   std::vector<std::string> accepted_;
   // The first few as the log has them, and how many there were.

@@ -310,6 +310,21 @@ class SmallLimit(harness.StackTest):
             self.assertEqual(lmtp.deliver(MESSAGE, ["limit@example.org"])[0][0], 250)
 
 
+class OneDeliveryAtOnce(harness.StackTest):
+    configs = {"lmtpd": {"max_deliveries_per_recipient": 1}}
+
+    def test_a_second_delivery_to_one_recipient_waits_for_the_first(self):
+        for user in ("busy@example.org", "free@example.org"):
+            self.stack.create_account(user, PASSWORD)
+        with Lmtp(self.stack.lmtp) as first, Lmtp(self.stack.lmtp) as second:
+            self.assertEqual(first.lhlo().envelope(["busy@example.org"])[0][0], 250)
+            replies = second.lhlo().envelope(["Busy+tag@example.org", "free@example.org"])
+            self.assertEqual([code for code, _ in replies], [451, 250])
+            self.assertEqual(first.data(MESSAGE)[0][0], 250)
+            self.assertEqual(second.command("RCPT TO:<busy@example.org>")[0], 250)
+            self.assertEqual([code for code, _ in second.data(MESSAGE, 2)], [250, 250])
+
+
 class BehindALoadBalancer(harness.StackTest):
     configs = {"lmtpd": {"proxy": {"networks": ["127.0.0.0/8"]},
                          "xclient_networks": ["198.51.100.0/24"]}}

@@ -249,6 +249,24 @@ TEST_F(SessionTest, RefusesRecipientsBeyondTheLimit) {
                           StartsWith("452 4.5.3"), StartsWith("354")));
 }
 
+TEST_F(SessionTest, LimitsDeliveriesToOneRecipientAtOnce) {
+  StartServer([](config::LmtpdConfig& config) { config.set_max_deliveries_per_recipient(1); });
+  storage_.AnswerChecks("unknown", MakeError(v1::ERROR_REASON_NO_SUCH_ACCOUNT, ""));
+  LmtpClient first(port());
+  first.Greet();
+  BeginMessage(first, {"user", "user"});
+  LmtpClient second(port());
+  second.Greet();
+  second.Send("MAIL FROM:<>\r\nRCPT TO:<USER+x>\r\nRCPT TO:<unknown>\r\nRCPT TO:<other>\r\n");
+  EXPECT_THAT(second.Replies(4), ElementsAre(StartsWith("250"), StartsWith("451 4.3.2"),
+                                             StartsWith("550 5.1.1"), StartsWith("250")));
+  first.Send(".\r\n");
+  EXPECT_THAT(first.Replies(2), ElementsAre(StartsWith("250 2.0.0"), StartsWith("250 2.0.0")));
+  EXPECT_THAT(second.Command("RCPT TO:<user>"), StartsWith("250 2.1.5"));
+  EXPECT_THAT(second.Command("RSET"), StartsWith("250 "));
+  BeginMessage(first, {"user"});
+}
+
 TEST_F(SessionTest, RefusesADeclaredSizeBeyondTheLimitAtMail) {
   StartServer([](config::LmtpdConfig& config) { config.set_max_message_octets(1000); });
   LmtpClient client(port());
