@@ -1,7 +1,9 @@
 #include "plugins/lmtpd/message_stream.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/memory/memory.h"
@@ -16,12 +18,32 @@ namespace restante::lmtp {
 // What has happened on the stream, as the session's thread knows it. Shared with the
 // events under way to that thread, which may come after the session has gone.
 struct MessageStream::Events {
-  explicit Events(asio::any_io_executor executor) : executor(std::move(executor)) {}
+  Events(asio::any_io_executor executor, size_t deliveries)
+      : executor(std::move(executor)), results(deliveries) {}
 
   const asio::any_io_executor executor;
   bool writing = false;
-  std::optional<v1::DeliveryResult> result;
+  // Of the delivery with the id 1, 2, and so on.
+  std::vector<std::optional<v1::DeliveryResult>> results;
   absl::AnyInvocable<void() &&> waiter;
+
+  const std::optional<v1::DeliveryResult>& ResultOf(uint64_t id) const {
+    return results[id - 1];
+  }
+
+  // Takes what came, at once or, when the stream has ended, in place of what didn't.
+  void Take(v1::DeliverStreamResponse response, bool ended) {
+    for (v1::DeliveryResult& result : *response.mutable_results()) {
+      if (result.id() - 1 < results.size()) results[result.id() - 1] = std::move(result);
+    }
+    for (std::optional<v1::DeliveryResult>& result : results) {
+      if (!ended || result.has_value()) continue;
+      // gRPC tells why in OnDone, but not before the session has let go of its hold.
+      *result.emplace().mutable_error() =
+          ToRpcStatus(absl::UnavailableError("lost the storage service"));
+    }
+    Wake();
+  }
 
   void Wake() {
     if (waiter) std::exchange(waiter, nullptr)();
@@ -33,7 +55,10 @@ class MessageStream::Call
     : public grpc::ClientBidiReactor<v1::DeliverStreamRequest, v1::DeliverStreamResponse> {
  public:
   Call(MessageStreams& streams, std::shared_ptr<Events> events)
-      : streams_(streams), events_(std::move(events)) {}
+      : streams_(streams),
+        events_(std::move(events)),
+        deliveries_(events_->results.size()),
+        missing_(deliveries_) {}
 
   void Open() {
     {
@@ -48,7 +73,7 @@ class MessageStream::Call
   }
 
   void Write(v1::DeliveryPart part) {
-    const bool last = part.last();
+    const bool last = part.last() && part.id() == deliveries_;
     request_ = v1::DeliverStreamRequest();
     *request_.add_parts() = std::move(part);
     to_grpc_.Give();
@@ -71,17 +96,18 @@ class MessageStream::Call
 
   void OnReadDone(bool ok) override {
     to_grpc_.Take();
-    v1::DeliveryResult result;
-    if (ok && !response_.results().empty()) {
-      result = std::move(*response_.mutable_results(0));
-    } else {
-      // gRPC tells why in OnDone, but not before the session has let go of its hold.
-      *result.mutable_error() = ToRpcStatus(absl::UnavailableError("lost the storage service"));
-    }
-    asio::post(events_->executor, [events = events_, result = std::move(result)]() mutable {
-      events->result = std::move(result);
-      events->Wake();
-    });
+    v1::DeliverStreamResponse response = std::exchange(response_, {});
+    const auto came = static_cast<size_t>(response.results_size());
+    const bool ended = !ok || came == 0;
+    missing_ -= std::min(came, missing_);
+    const bool more = !ended && missing_ > 0;
+    asio::post(events_->executor,
+               [events = events_, response = std::move(response), ended]() mutable {
+                 events->Take(std::move(response), ended);
+               });
+    if (!more) return;
+    to_grpc_.Give();
+    StartRead(&response_);
   }
 
   void OnDone(const grpc::Status& /*status*/) override {
@@ -97,6 +123,9 @@ class MessageStream::Call
  private:
   MessageStreams& streams_;
   const std::shared_ptr<Events> events_;
+  const size_t deliveries_;
+  // Results that haven't come; of gRPC's thread.
+  size_t missing_;
   grpc::ClientContext context_;
   v1::DeliverStreamRequest request_;
   v1::DeliverStreamResponse response_;
@@ -114,13 +143,16 @@ MessageStreams::~MessageStreams() {
 
 std::unique_ptr<MessageStream> MessageStreams::Open(asio::any_io_executor executor,
                                                     DeadlineQueue& deadlines,
-                                                    std::chrono::milliseconds within) {
-  return absl::WrapUnique(new MessageStream(*this, std::move(executor), deadlines, within));
+                                                    std::chrono::milliseconds within,
+                                                    size_t deliveries) {
+  return absl::WrapUnique(
+      new MessageStream(*this, std::move(executor), deadlines, within, deliveries));
 }
 
 MessageStream::MessageStream(MessageStreams& streams, asio::any_io_executor executor,
-                             DeadlineQueue& deadlines, std::chrono::milliseconds within)
-    : events_(std::make_shared<Events>(std::move(executor))),
+                             DeadlineQueue& deadlines, std::chrono::milliseconds within,
+                             size_t deliveries)
+    : events_(std::make_shared<Events>(std::move(executor), deliveries)),
       call_(new Call(streams, events_)),
       within_(within),
       deadline_(deadlines, [this] { Cancel(); }) {
@@ -133,16 +165,17 @@ MessageStream::~MessageStream() {
 }
 
 asio::awaitable<bool> MessageStream::Write(v1::DeliveryPart part) {
-  while (events_->writing && !events_->result.has_value()) co_await AwaitEvent();
-  if (events_->result.has_value()) co_return false;
+  const uint64_t id = part.id();
+  while (events_->writing && !events_->ResultOf(id).has_value()) co_await AwaitEvent();
+  if (events_->ResultOf(id).has_value()) co_return false;
   events_->writing = true;
   call_->Write(std::move(part));
   co_return true;
 }
 
-asio::awaitable<v1::DeliveryResult> MessageStream::Result() {
-  while (!events_->result.has_value()) co_await AwaitEvent();
-  co_return *events_->result;
+asio::awaitable<v1::DeliveryResult> MessageStream::Result(uint64_t id) {
+  while (!events_->ResultOf(id).has_value()) co_await AwaitEvent();
+  co_return *events_->ResultOf(id);
 }
 
 asio::awaitable<void> MessageStream::AwaitEvent() {

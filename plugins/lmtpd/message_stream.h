@@ -1,6 +1,7 @@
-// A DeliverStream of its own for one message that is too large for the shared one, so
-// that gRPC's flow control for this message holds up this session alone: a part is
-// taken only once gRPC has let go of the one before.
+// A DeliverStream of its own for one message that is too large for the shared one, or that
+// each recipient gets with fields of its own, so that gRPC's flow control for
+// this message holds up this session alone: a part is taken only once gRPC has let go of
+// the one before.
 //
 // Used on one io_context's thread; callbacks of gRPC only post there.
 #pragma once
@@ -27,9 +28,10 @@ class MessageStreams {
   // Waits until gRPC has let go of all streams, which must have been destroyed.
   ~MessageStreams();
 
-  // Waits longer than `within`, for a part to leave or for the result, end the stream.
+  // For so many deliveries, with ids from 1 on. Waits longer than `within`, for a part to
+  // leave or for a result, end the stream.
   std::unique_ptr<MessageStream> Open(asio::any_io_executor executor, DeadlineQueue& deadlines,
-                                      std::chrono::milliseconds within);
+                                      std::chrono::milliseconds within, size_t deliveries);
 
  private:
   friend class MessageStream;
@@ -40,15 +42,16 @@ class MessageStreams {
 
 class MessageStream {
  public:
-  // Unless the message is complete this tells the storage service to forget it.
+  // Tells the storage service to forget deliveries that aren't complete.
   ~MessageStream();
 
-  // The next part; the first has the envelope. Returns once the part before has left.
-  // False if there is a result already, or will be none: Result() tells at once.
+  // The next part of a delivery; its first has the envelope. Returns once the part before
+  // has left. False if the delivery has a result already, or will have none: Result() tells
+  // at once. Nothing may follow the last part of the delivery with the highest id.
   asio::awaitable<bool> Write(v1::DeliveryPart part);
 
-  // After the last part, or a Write that failed. An error if the stream broke.
-  asio::awaitable<v1::DeliveryResult> Result();
+  // After a delivery's last part, or a Write that failed. An error if the stream broke.
+  asio::awaitable<v1::DeliveryResult> Result(uint64_t id);
 
   // Ends whatever waits, with an error.
   void Cancel();
@@ -59,9 +62,9 @@ class MessageStream {
   struct Events;
 
   MessageStream(MessageStreams& streams, asio::any_io_executor executor,
-                DeadlineQueue& deadlines, std::chrono::milliseconds within);
+                DeadlineQueue& deadlines, std::chrono::milliseconds within, size_t deliveries);
 
-  // Something has happened: a part has left, or there is a result. AwaitEvent cancels
+  // Something has happened: a part has left, or there are results. AwaitEvent cancels
   // the stream if that takes too long.
   asio::awaitable<void> AwaitEvent();
   asio::awaitable<void> NextEvent();

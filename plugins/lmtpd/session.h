@@ -18,6 +18,7 @@
 #include "common/network.h"
 #include "plugins/lmtpd/client.h"
 #include "plugins/lmtpd/connection.h"
+#include "plugins/lmtpd/trace_fields.h"
 #include "plugins/lmtpd/transaction.h"
 
 namespace restante::lmtp {
@@ -30,6 +31,7 @@ struct SessionSettings {
   std::chrono::milliseconds command_timeout{0};
   std::chrono::milliseconds data_timeout{0};
   bool announce_dsn = false;
+  TraceSettings trace_fields;
   // All sessions'; never null.
   RecipientSlots* recipient_slots = nullptr;
 
@@ -96,6 +98,7 @@ class Session {
   const Reply* MissingSecurity() const;
 
   void BeginMessage();
+  TraceFields MakeFields() const;
   asio::awaitable<void> FinishMessage();
   void EndTransaction(absl::string_view why);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "plugins/lmtpd/data_decoder.h"
 #include "plugins/lmtpd/session.h"
 
@@ -22,8 +23,20 @@ v1::ClientInfo Session::ClientInfo() const {
 
 void Session::BeginMessage() {
   v1::Envelope envelope = transaction_->MakeEnvelope(ClientInfo());
-  transaction_->upload =
-      std::make_unique<Upload>(storage_, std::move(envelope), settings_.max_message_octets);
+  transaction_->upload = std::make_unique<Upload>(storage_, std::move(envelope), MakeFields(),
+                                                  settings_.max_message_octets);
+}
+
+TraceFields Session::MakeFields() const {
+  if (!settings_.trace_fields.Any()) return {};
+  const MailArguments& mail = transaction_->mail();
+  return TraceFields(settings_.trace_fields, mail.sender.text,
+                     {.hostname = settings_.hostname,
+                      .client = client_,
+                      .tls = connection_.tls() != nullptr,
+                      .smtputf8 = mail.smtputf8,
+                      .request_id = transaction_->request_id(),
+                      .time = absl::Now()});
 }
 
 asio::awaitable<void> Session::Data() {

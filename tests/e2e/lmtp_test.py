@@ -310,6 +310,35 @@ class SmallLimit(harness.StackTest):
             self.assertEqual(lmtp.deliver(MESSAGE, ["limit@example.org"])[0][0], 250)
 
 
+class TraceFields(harness.StackTest):
+    configs = {"lmtpd": {"trace_fields": {"return_path": True, "delivered_to": True,
+                                          "received": True}}}
+
+    def test_each_recipient_finds_the_fields_on_top_and_the_message_once(self):
+        users = ["trace%d@example.org" % i for i in range(3)]
+        self.stack.import_accounts(users, PASSWORD)
+        queued = b"Received: from a by mx.test with ESMTP id 5A780FB; now\r\n"
+        large = queued + b"Subject: large\r\n\r\n" + b"tulips and daffodils\r\n" * 20_000
+        for message in (MESSAGE, queued + MESSAGE, queued + MESSAGE, large, large):
+            with Lmtp(self.stack.lmtp) as lmtp:
+                replies = lmtp.lhlo().deliver(message, users)
+                self.assertEqual([code for code, _ in replies], [250] * 3)
+        for user in users:
+            with Pop3(self.stack.pop3) as pop3:
+                pop3.log_in(user, PASSWORD)
+                stored = pop3.retr_all(pop3.stat()[0])
+                pop3.quit()
+            self.assertEqual(len(stored), 3)
+            for octets, message in zip(stored, (MESSAGE, queued + MESSAGE, large)):
+                fields = octets[:-len(message)]
+                self.assertEqual(octets[-len(message):], message)
+                self.assertRegex(
+                    fields.decode(),
+                    "\\AReturn-Path: <ada.ferri@example.org>\r\nDelivered-To: %s\r\n"
+                    "Received: from client.example.org \\(\\[127.0.0.1\\]\\)\r\n\tby .* with LMTP "
+                    "id .*\r\n\tfor <%s>;\r\n\t.* \\+0000\r\n\\Z" % (user, user))
+
+
 class OneDeliveryAtOnce(harness.StackTest):
     configs = {"lmtpd": {"max_deliveries_per_recipient": 1}}
 
