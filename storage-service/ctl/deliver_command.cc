@@ -41,10 +41,14 @@ absl::Status Report(const Session& session, const std::vector<std::string>& reci
       continue;
     }
     if (!session.json()) {
-      session.out() << Printable(recipients[i]) << ": delivered, UID " << result.uid() << '\n';
+      const bool elsewhere = !result.mailbox().empty() && result.mailbox() != "INBOX";
+      session.out() << Printable(recipients[i]) << ": delivered"
+                    << (elsewhere ? " to " + Printable(result.mailbox()) : "") << ", UID "
+                    << result.uid() << '\n';
     }
     results.push_back({{"recipient", recipients[i]},
                        {"delivered", true},
+                       {"mailbox", result.mailbox()},
                        {"mailbox_id", result.mailbox_id()},
                        {"uidvalidity", result.uidvalidity()},
                        {"uid", result.uid()},
@@ -81,7 +85,7 @@ absl::Status Deliver(const Session& session, const DeliverOptions& options) {
 void AddDeliverCommand(CLI::App* app, Action* action) {
   CLI::App* verb = app->add_subcommand(
       "deliver",
-      "Deliver a message to the INBOX of each recipient.\n"
+      "Deliver a message to each recipient, as an MTA does.\n"
       "One line for each recipient: on standard output who got it, on standard error who\n"
       "didn't and why.");
   const auto options = std::make_shared<DeliverOptions>();

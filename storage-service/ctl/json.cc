@@ -23,13 +23,16 @@ Json ToJson(const v1::Account& account) {
 }
 
 Json ToJson(const v1::MailboxStatus& mailbox) {
+  Json special_use = Json::array();
+  for (const std::string& use : mailbox.special_use()) special_use.push_back(use);
   return {{"mailbox_id", mailbox.mailbox_id()},
           {"name", mailbox.name()},
           {"uidvalidity", mailbox.uidvalidity()},
           {"uid_next", mailbox.uid_next()},
           {"highest_modseq", mailbox.highest_modseq()},
           {"message_count", mailbox.message_count()},
-          {"octets", mailbox.octets()}};
+          {"octets", mailbox.octets()},
+          {"special_use", std::move(special_use)}};
 }
 
 Json ToJson(const v1::MessageRow& row) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -28,6 +29,7 @@ struct MailOptions {
   std::string mailbox;
   uint32_t uid = 0;
   bool raw = false;
+  std::string special_use;
 };
 
 absl::Status Status(const Session& session, const MailOptions& options) {
@@ -61,6 +63,30 @@ absl::Status Status(const Session& session, const MailOptions& options) {
                mailbox.mailbox_id()});
   }
   table.Print(session.out());
+  return absl::OkStatus();
+}
+
+absl::Status Create(const Session& session, const MailOptions& options) {
+  v1::CreateMailboxRequest request;
+  request.set_address(options.address);
+  request.set_mailbox(options.mailbox);
+  if (!options.special_use.empty()) {
+    // A backslash is a nuisance in a shell.
+    const bool whole = absl::StartsWith(options.special_use, "\\");
+    request.add_special_use(absl::StrCat(whole ? "" : "\\", options.special_use));
+  }
+  v1::CreateMailboxResponse response;
+  const auto context = session.ShortCall();
+  const absl::Status status =
+      FromGrpcStatus(MailboxesService::NewStub(session.channel())
+                         ->CreateMailbox(context.get(), request, &response));
+  if (!status.ok()) return status;
+  if (session.json()) {
+    session.PrintJson(ToJson(response.status()));
+  } else {
+    session.out() << Printable(options.address) << " has a mailbox "
+                  << Printable(response.status().name()) << " now.\n";
+  }
   return absl::OkStatus();
 }
 
@@ -186,10 +212,19 @@ absl::Status Show(const Session& session, const MailOptions& options) {
 
 void AddMailCommands(CLI::App* app, Action* action) {
   const auto options = std::make_shared<MailOptions>();
-  CLI::App* mailboxes = app->add_subcommand("mailboxes", "Look at an account's mailboxes");
+  CLI::App* mailboxes =
+      app->add_subcommand("mailboxes", "Look at an account's mailboxes, or make one");
   mailboxes->require_subcommand(1);
   AddAccountVerb(mailboxes, "status", "Show what an account's mailboxes hold", action, options,
                  Status);
+  CLI::App* create = AddAccountVerb(mailboxes, "create", "Make a mailbox, and those above it",
+                                    action, options, Create);
+  create->add_option("MAILBOX", options->mailbox, "Its name; levels are divided by /")
+      ->required();
+  create
+      ->add_option("--special-use", options->special_use,
+                   "What it is for: Junk, Archive, Sent, Drafts, Trash, … (RFC 6154)")
+      ->type_name("USE");
 
   CLI::App* messages = app->add_subcommand("messages", "Look at an account's messages");
   messages->require_subcommand(1);

@@ -419,6 +419,7 @@ void ToProto(const std::vector<store::RecipientResult>& results, v1::DeliverResp
     added->set_guid(result.guid.ToHex());
     added->set_uidl(result.uidl);
     added->set_uidl_replaced(result.uidl_replaced);
+    added->set_mailbox(result.mailbox_name);
   }
 }
 

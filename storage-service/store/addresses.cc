@@ -77,29 +77,35 @@ absl::string_view Objection(ucs4_t c) {
   return "";
 }
 
-absl::StatusOr<std::string> NormalizeLocal(absl::string_view address, absl::string_view local) {
-  std::string unquoted;
+// A local part without its quotes, otherwise as it was written.
+absl::StatusOr<std::string> PlainLocal(absl::string_view address, absl::string_view local) {
+  std::string plain(local);
   if (local.size() >= 2 && local.front() == '"' && local.back() == '"') {
     absl::StatusOr<std::string> inner = Unquoted(address, local);
     if (!inner.ok()) return inner.status();
-    unquoted = *std::move(inner);
-    local = unquoted;
+    plain = *std::move(inner);
   }
-  if (local.empty()) return Bad(address, "there is nothing before the @");
+  if (plain.empty()) return Bad(address, "there is nothing before the @");
 
-  for (size_t at = 0; at < local.size();) {
+  for (size_t at = 0; at < plain.size();) {
     ucs4_t c = 0;
-    const int octets = u8_mbtouc(&c, AsUint8(local) + at, local.size() - at);
+    const int octets = u8_mbtouc(&c, AsUint8(plain) + at, plain.size() - at);
     const absl::string_view objection = Objection(c);
     if (!objection.empty()) return Bad(address, objection);
     at += static_cast<size_t>(octets);
   }
-  if (IsAscii(local)) return absl::AsciiStrToLower(local);
+  return plain;
+}
+
+absl::StatusOr<std::string> NormalizeLocal(absl::string_view address, absl::string_view local) {
+  const absl::StatusOr<std::string> plain = PlainLocal(address, local);
+  if (!plain.ok()) return plain.status();
+  if (IsAscii(*plain)) return absl::AsciiStrToLower(*plain);
 
   size_t length = 0;
   // The empty language: the same for everybody, whatever the locale.
   const std::unique_ptr<uint8_t, Free> lower(
-      u8_tolower(AsUint8(local), local.size(), "", UNINORM_NFC, nullptr, &length));
+      u8_tolower(AsUint8(*plain), plain->size(), "", UNINORM_NFC, nullptr, &length));
   if (lower == nullptr) return Bad(address, "it can't be brought to lower case");
   return std::string(reinterpret_cast<const char*>(lower.get()), length);
 }
@@ -172,6 +178,22 @@ std::optional<std::string> WithoutDetail(absl::string_view normalized) {
   const size_t plus = normalized.substr(0, at).find('+');
   if (plus == absl::string_view::npos || plus == 0) return std::nullopt;
   return absl::StrCat(normalized.substr(0, plus), normalized.substr(at));
+}
+
+std::string DetailOf(absl::string_view address) {
+  if (u8_check(AsUint8(address), address.size()) != nullptr) return "";
+  const size_t at = std::min(address.rfind('@'), address.size());
+  const absl::StatusOr<std::string> local = PlainLocal(address, address.substr(0, at));
+  if (!local.ok()) return "";
+  const size_t plus = local->find('+');
+  if (plus == std::string::npos || plus == 0) return "";
+  std::string detail = local->substr(plus + 1);
+  if (IsAscii(detail)) return detail;
+  size_t length = 0;
+  const std::unique_ptr<uint8_t, Free> composed(
+      u8_normalize(UNINORM_NFC, AsUint8(detail), detail.size(), nullptr, &length));
+  if (composed == nullptr) return "";
+  return std::string(reinterpret_cast<const char*>(composed.get()), length);
 }
 
 std::string DomainOf(absl::string_view normalized) {

@@ -32,6 +32,10 @@ absl::StatusOr<std::string> NormalizeAddress(absl::string_view address);
 // begins with it has none.
 std::optional<std::string> WithoutDetail(absl::string_view normalized);
 
+// That detail, of an address as it was written: in NFC and without quotes, but with its
+// case, for it may name a mailbox. Empty: there is none, or this is no address.
+std::string DetailOf(absl::string_view address);
+
 // The domain of an address in normal form; empty if it has none.
 std::string DomainOf(absl::string_view normalized);
 

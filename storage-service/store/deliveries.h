@@ -1,5 +1,5 @@
 // Bringing mail in: a message arrives in pieces, is normalised to CRLF, cut into
-// chunks and measured on the way, and becomes a row in each recipient's INBOX.
+// chunks and measured on the way, and becomes a row in a mailbox of each recipient.
 // No more than a chunk of it is held in memory.
 #pragma once
 

@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "storage-service/store/account_records.h"
+#include "storage-service/store/directory_errors.h"
 #include "storage-service/store/join.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/mailbox_state.h"
@@ -52,34 +54,58 @@ Task<std::vector<RecipientResult>> IncomingMessage::Finish() {
 }
 
 Task<void> IncomingMessage::FindMailboxes() {
-  using Found = absl::StatusOr<std::shared_ptr<Mailbox>>;
-  std::vector<Task<Found>> searches;
-  std::map<MailboxId, uint32_t> copies_of;
   for (size_t i = 0; i < addressees_.size(); ++i) {
     if (!addressees_[i].status.ok()) continue;
     for (size_t j = 0; j < addressees_[i].destinations.size(); ++j) {
-      const MailboxId inbox = addressees_[i].destinations[j].account->inbox;
       Copy& copy = copies_.emplace_back();
       copy.recipient = i;
       copy.destination = j;
-      const uint32_t number = copies_of[inbox]++;
-      copy.second = number > 0;
-      if (!envelope_.delivery_id.empty()) {
-        copy.id_key = DeliveryKeyOf(envelope_.delivery_id, number);
-      }
-      searches.push_back(tools_.mailboxes->Find(inbox));
     }
   }
-  std::vector<Found> found = co_await JoinAll(std::move(searches));
+  std::vector<Task<absl::Status>> searches;
+  for (Copy& copy : copies_) searches.push_back(FindMailbox(&copy));
+  std::vector<absl::Status> found = co_await JoinAll(std::move(searches));
+  std::map<MailboxId, uint32_t> copies_of;
   for (size_t i = 0; i < found.size(); ++i) {
     Copy& copy = copies_[i];
-    if (found[i].ok()) {
-      copy.mailbox = *std::move(found[i]);
-    } else {
-      copy.result.status = WithReason(found[i].status());
+    if (!found[i].ok()) {
+      copy.result.status = WithReason(found[i]);
       copy.decided = true;
+      continue;
+    }
+    const uint32_t number = copies_of[copy.mailbox->id()]++;
+    copy.second = number > 0;
+    if (!envelope_.delivery_id.empty()) {
+      copy.id_key = DeliveryKeyOf(envelope_.delivery_id, number);
     }
   }
+}
+
+Task<absl::Status> IncomingMessage::FindMailbox(Copy* copy) {
+  using Found = absl::StatusOr<std::shared_ptr<Mailbox>>;
+  const Destination& destination = DestinationOf(*copy);
+  absl::StatusOr<Directory::NamedMailbox> chosen = co_await ChooseMailbox(&destination);
+  if (!chosen.ok()) co_return chosen.status();
+  Found found = co_await tools_.mailboxes->Find(chosen->id);
+  if (IsNoSuchMailbox(found.status()) && chosen->name != kInbox) {
+    // One that was deleted in between is as one that wasn't there.
+    chosen->name = kInbox;
+    found = co_await tools_.mailboxes->Find(destination.account->inbox);
+  }
+  if (!found.ok()) co_return found.status();
+  copy->mailbox = *std::move(found);
+  copy->mailbox_name = std::move(chosen->name);
+  co_return absl::OkStatus();
+}
+
+Task<absl::StatusOr<Directory::NamedMailbox>> IncomingMessage::ChooseMailbox(
+    const Destination* destination) {
+  if (!destination->detail.empty()) {
+    absl::StatusOr<Directory::NamedMailbox> named =
+        co_await tools_.directory->FindForDetail(destination->account, destination->detail);
+    co_return named;
+  }
+  co_return Directory::NamedMailbox{kInbox, destination->account->inbox};
 }
 
 Task<void> IncomingMessage::FindEarlierDeliveries() {
@@ -167,6 +193,12 @@ Task<void> IncomingMessage::WriteRows() {
   std::vector<CommitResult> written = co_await JoinAll(std::move(writing));
   for (size_t i = 0; i < to_write.size(); ++i) {
     to_write[i]->result.status = WithReason(written[i].status);
+    if (IsNoSuchMailbox(written[i].status) && to_write[i]->mailbox_name != kInbox) {
+      // "No such mailbox" would be final for an MTA, and the next attempt finds another.
+      to_write[i]->result.status = OverloadedError(
+          absl::StrCat("the mailbox ", to_write[i]->mailbox_name, " was deleted just now"),
+          absl::Seconds(1));
+    }
     to_write[i]->outcome_unknown = written[i].outcome_unknown;
     to_write[i]->decided = true;
   }
@@ -260,6 +292,7 @@ std::vector<RecipientResult> IncomingMessage::Results() {
       result = {copy.result.status};
     } else if (result.uid == 0) {
       result = copy.result;
+      result.mailbox_name = copy.mailbox_name;
     }
   }
   copies_.clear();  // others with the same delivery id may go on

@@ -1,5 +1,6 @@
 // A message on its way in: its body is taken while it arrives (incoming_body.h), then
-// it is written as a row into each recipient's INBOX. A body that fits into one chunk
+// it is written as a row into a mailbox of each recipient, its INBOX or what
+// directory_routing.cc finds in its place. A body that fits into one chunk
 // is sent to the engine together with all its rows, so that the whole delivery is one
 // batch.
 #pragma once
@@ -28,6 +29,7 @@ namespace restante::store {
 // What deliveries work with; all of it outlives them.
 struct DeliveryTools {
   engine::Engine* engine = nullptr;
+  Directory* directory = nullptr;
   MailboxTable* mailboxes = nullptr;
   PendingBodies* pending = nullptr;
   DeliveryIds* ids = nullptr;
@@ -41,6 +43,7 @@ struct DeliveryTools {
 // An account that a recipient leads to.
 struct Destination {
   Directory::Entry account;
+  std::string detail;  // of the address that led there; empty: none
   QuotaClaim quota;
 };
 
@@ -68,6 +71,7 @@ class IncomingMessage : public Delivery {
     size_t recipient = 0;
     size_t destination = 0;  // of the recipient's
     std::shared_ptr<Mailbox> mailbox;
+    std::string mailbox_name;
     bool second = false;  // the mailbox gets this message more than once
     std::string id_key;   // empty: no delivery id
     KeyedAsyncMutex::Guard turn;
@@ -80,6 +84,9 @@ class IncomingMessage : public Delivery {
   };
 
   Task<void> FindMailboxes();
+  Task<absl::Status> FindMailbox(Copy* copy);
+  // What the detail asks for; INBOX otherwise.
+  Task<absl::StatusOr<Directory::NamedMailbox>> ChooseMailbox(const Destination* destination);
   Task<void> FindEarlierDeliveries();
   Task<void> ChooseUidls();
   const Destination& DestinationOf(const Copy& copy) const {

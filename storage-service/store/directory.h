@@ -96,8 +96,9 @@ class Directory : public Accounts, public Aliases {
   // Where mail to this address goes, as aliases.h says. NO_SUCH_ACCOUNT, BAD_ADDRESS,
   // BAD_ALIAS.
   struct Route {
-    std::vector<Entry> accounts;  // at least one, and each once
-    std::string alias;            // the first on the way, "@domain" for a catch-all
+    std::vector<Entry> accounts;       // at least one, and each once
+    std::vector<std::string> details;  // of each of them, as FindForDetail takes it
+    std::string alias;                 // the first on the way, "@domain" for a catch-all
   };
   Task<absl::StatusOr<Route>> FindRecipient(std::string address);
 
@@ -117,6 +118,9 @@ class Directory : public Accounts, public Aliases {
   };
   Task<absl::StatusOr<std::vector<NamedMailbox>>> MailboxesOf(AccountId account);
   Task<absl::StatusOr<NamedMailbox>> FindMailbox(Entry account, std::string name);
+  // The mailbox that a recipient's detail asks for; directory_routing.cc. INBOX, if there is
+  // none, or it isn't one for mail from outside, or this isn't clear.
+  Task<absl::StatusOr<NamedMailbox>> FindForDetail(Entry account, std::string detail);
   // The mailbox of this name, which isn't INBOX; made if there is none.
   Task<absl::StatusOr<MailboxId>> FindOrMakeMailbox(AccountId account, std::string name);
 
@@ -239,12 +243,13 @@ class Directory : public Accounts, public Aliases {
   struct Addressed {
     Entry account;
     std::optional<AliasMap::Alias> alias;
+    bool without_detail = false;
   };
   Task<absl::StatusOr<Addressed>> FindAddressed(std::string normalized);
   Task<absl::StatusOr<Addressed>> FindExactly(std::string normalized);
   Task<absl::StatusOr<Addressed>> FindTarget(AliasMap::Target target);
   struct Expansion;
-  Task<absl::Status> Expand(AliasMap::Alias alias, Expansion* expansion);
+  Task<absl::Status> Expand(AliasMap::Alias alias, std::string detail, Expansion* expansion);
   Task<absl::StatusOr<AliasMap::Target>> TargetOf(std::string address);
   Task<absl::StatusOr<AliasInfo>> InfoOfAlias(AliasMap::Alias alias);
 

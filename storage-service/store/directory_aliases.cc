@@ -41,6 +41,7 @@ absl::StatusOr<std::string> NormalizeAliasAddress(absl::string_view address) {
 // A walk through all that an alias leads to.
 struct Directory::Expansion {
   std::vector<Entry> accounts;
+  std::vector<std::string> details;  // of these accounts
   absl::flat_hash_set<AccountId> seen;
   absl::flat_hash_set<std::string> expanded;  // aliases that were walked through
   std::vector<std::string> path;              // aliases from the first to this one
@@ -69,8 +70,10 @@ Task<absl::StatusOr<Directory::Route>> Directory::FindRecipient(std::string addr
   absl::StatusOr<Addressed> found = co_await FindAddressed(*normalized);
   if (!found.ok()) co_return found.status();
   Route route;
+  std::string detail = found->without_detail ? DetailOf(address) : std::string();
   if (found->account != nullptr) {
     route.accounts.push_back(std::move(found->account));
+    route.details.push_back(std::move(detail));
     co_return route;
   }
   if (!found->alias) {
@@ -80,17 +83,20 @@ Task<absl::StatusOr<Directory::Route>> Directory::FindRecipient(std::string addr
         co_await aliases_->Find(absl::StrCat("@", domain));
     if (!catch_all.ok()) co_return catch_all.status();
     if (!catch_all->has_value()) co_return NoSuchAccount(*normalized);
+    detail.clear();  // of an address that is nobody's
     found->alias = **std::move(catch_all);
   }
   route.alias = found->alias->address;
   Expansion expansion;
-  const absl::Status expanded = co_await Expand(*std::move(found->alias), &expansion);
+  const absl::Status expanded =
+      co_await Expand(*std::move(found->alias), std::move(detail), &expansion);
   if (!expanded.ok()) co_return expanded;
   if (expansion.accounts.empty()) {
     co_return MakeError(v1::ERROR_REASON_NO_SUCH_ACCOUNT,
                         absl::StrCat("the alias ", route.alias, " leads to no account"));
   }
   route.accounts = std::move(expansion.accounts);
+  route.details = std::move(expansion.details);
   co_return route;
 }
 
@@ -115,33 +121,45 @@ Task<absl::StatusOr<Directory::Addressed>> Directory::FindAddressed(std::string 
   std::optional<std::string> without_detail = WithoutDetail(normalized);
   if (!without_detail.has_value()) co_return found;
   absl::StatusOr<Addressed> base = co_await FindExactly(*std::move(without_detail));
+  if (base.ok()) base->without_detail = true;
   co_return base;
 }
 
 Task<absl::StatusOr<Directory::Addressed>> Directory::FindTarget(AliasMap::Target target) {
   if (target.account) {
     absl::StatusOr<Entry> account = co_await FindById(*target.account);
-    if (account.ok()) co_return Addressed{*std::move(account), {}};
+    if (account.ok()) {
+      // Or it was renamed, which makes a difference only to an address with a +.
+      const bool own = NormalizeAddress((*account)->address).value_or("") == target.address;
+      co_return Addressed{*std::move(account), {}, !own};
+    }
     if (!IsNoSuchAccount(account.status())) co_return account.status();
   }
   absl::StatusOr<Addressed> found = co_await FindAddressed(std::move(target.address));
   co_return found;
 }
 
-Task<absl::Status> Directory::Expand(AliasMap::Alias alias, Expansion* expansion) {
+Task<absl::Status> Directory::Expand(AliasMap::Alias alias, std::string detail,
+                                     Expansion* expansion) {
   const absl::Status entered = expansion->Enter(alias.address);
   if (!entered.ok()) co_return entered;
+  // With one target it is another name of that; with several it is a list, and nobody's.
+  if (alias.targets.size() > 1) detail.clear();
   for (const AliasMap::Target& target : alias.targets) {
     const absl::Status counted = expansion->CountTarget();
     if (!counted.ok()) co_return counted;
     absl::StatusOr<Addressed> found = co_await FindTarget(target);
     if (!found.ok()) co_return found.status();
+    std::string next = found->without_detail ? DetailOf(target.address) : std::string();
+    if (next.empty()) next = detail;
     if (found->account != nullptr) {
       if (expansion->seen.insert(found->account->id).second) {
         expansion->accounts.push_back(std::move(found->account));
+        expansion->details.push_back(std::move(next));
       }
     } else if (found->alias && !expansion->expanded.contains(found->alias->address)) {
-      const absl::Status expanded = co_await Expand(*std::move(found->alias), expansion);
+      const absl::Status expanded =
+          co_await Expand(*std::move(found->alias), std::move(next), expansion);
       if (!expanded.ok()) co_return expanded;
     }
   }
@@ -199,7 +217,7 @@ Task<absl::StatusOr<AliasInfo>> Directory::AddAlias(std::string address,
     if (!known) alias.targets.push_back(*std::move(target));
   }
   Expansion expansion;
-  const absl::Status sound = co_await Expand(alias, &expansion);
+  const absl::Status sound = co_await Expand(alias, std::string(), &expansion);
   if (!sound.ok()) co_return sound;
   AliasMap::Edit edit = [&alias](AliasMap::Alias& stored) {
     stored = alias;

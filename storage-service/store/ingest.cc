@@ -52,9 +52,10 @@ Task<Addressee> Ingest::LookUp(std::string recipient, uint64_t declared_octets) 
   if (!route.ok()) co_return addressee;
   addressee.alias = std::move(route->alias);
   addressee.status = tools_.engine->CheckRoom();
-  for (Directory::Entry& account : route->accounts) {
+  for (size_t i = 0; i < route->accounts.size(); ++i) {
     Destination& destination = addressee.destinations.emplace_back();
-    destination.account = std::move(account);
+    destination.account = std::move(route->accounts[i]);
+    destination.detail = std::move(route->details[i]);
     absl::StatusOr<QuotaClaim> quota =
         co_await directory_->QuotaOf(destination.account, Directory::For::kDelivery);
     if (!quota.ok()) {

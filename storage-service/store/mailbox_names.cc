@@ -1,5 +1,6 @@
 #include "storage-service/store/mailbox_names.h"
 
+#include <unicase.h>
 #include <uninorm.h>
 #include <unistr.h>
 
@@ -20,8 +21,8 @@ namespace restante::store {
 namespace {
 
 constexpr std::pair<uint32_t, const char*> kSpecialUses[] = {
-    {1, "\\All"},   {2, "\\Archive"}, {4, "\\Drafts"}, {8, "\\Flagged"},
-    {16, "\\Junk"}, {32, "\\Sent"},   {64, "\\Trash"}, {128, "\\Important"}};
+    {1, "\\All"},         {2, "\\Archive"}, {4, "\\Drafts"}, {8, "\\Flagged"},
+    {kJunkUse, "\\Junk"}, {32, "\\Sent"},   {64, "\\Trash"}, {128, "\\Important"}};
 
 const uint8_t* Units(absl::string_view text) {
   return reinterpret_cast<const uint8_t*>(text.data());
@@ -76,6 +77,15 @@ absl::Status CheckNewMailboxName(absl::string_view name) {
     }
   }
   return absl::OkStatus();
+}
+
+bool DifferInCaseOnly(absl::string_view name, absl::string_view other) {
+  if (absl::EqualsIgnoreCase(name, other)) return true;
+  int order = 0;
+  // The empty language: the same for everybody, whatever the locale.
+  return u8_casecmp(Units(name), name.size(), Units(other), other.size(), "", UNINORM_NFC,
+                    &order) == 0 &&
+         order == 0;
 }
 
 std::vector<std::string> SuperiorsOf(absl::string_view name) {

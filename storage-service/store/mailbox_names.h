@@ -20,11 +20,16 @@ std::string CanonicalMailboxName(absl::string_view name);
 // levels don't begin or end with a space. BAD_ADDRESS says what is wrong.
 absl::Status CheckNewMailboxName(absl::string_view name);
 
+// Whether two names differ in case only, or not at all.
+bool DifferInCaseOnly(absl::string_view name, absl::string_view other);
+
 // What is above a name, outermost first; not INBOX, which is always there.
 std::vector<std::string> SuperiorsOf(absl::string_view name);
 
 // Whether a mailbox is somewhere below another.
 bool IsBelow(absl::string_view name, absl::string_view superior);
+
+inline constexpr uint32_t kJunkUse = 16;  // \Junk
 
 // Special uses (RFC 6154, RFC 8457), such as "\\Sent", as bits and back, in any case.
 // INVALID_REQUEST names the one that is none.

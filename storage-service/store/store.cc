@@ -204,6 +204,7 @@ class MailStore : public Store {
   DeliveryTools Tools() {
     DeliveryTools tools;
     tools.engine = engine_.get();
+    tools.directory = directory_.get();
     tools.mailboxes = &mailbox_table_;
     tools.pending = &pending_;
     tools.ids = &delivery_ids_;

@@ -206,6 +206,7 @@ struct RecipientResult {
   Guid guid;
   std::string uidl;
   bool uidl_replaced = false;  // the one wanted was illegal or taken
+  std::string mailbox_name;
 };
 
 }  // namespace restante::store

@@ -136,5 +136,20 @@ TEST(AddressDetail, IsAbsentWithoutSomethingBeforeThePlus) {
   EXPECT_EQ(WithoutDetail(""), std::nullopt);
 }
 
+TEST(AddressDetail, IsKeptAsItWasWritten) {
+  EXPECT_EQ(DetailOf("user+Lists/C++@example.org"), "Lists/C++");
+  EXPECT_EQ(DetailOf("\"user+a\\+b\"@example.org"), "a+b");
+  EXPECT_EQ(DetailOf("user+Lists"), "Lists");
+  EXPECT_EQ(DetailOf("user+U\u0308ber@example.org"), "\u00DCber");
+}
+
+TEST(AddressDetail, IsEmptyWhereThereIsNone) {
+  for (const char* address :
+       {"user@example.org", "user+@example.org", "+lists@example.org", "user", "", "@",
+        "us er+x@example.org", "user+\xFF@example.org"}) {
+    EXPECT_EQ(DetailOf(address), "") << address;
+  }
+}
+
 }  // namespace
 }  // namespace restante::store

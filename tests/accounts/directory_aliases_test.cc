@@ -47,6 +47,30 @@ class DirectoryAliases : public DirectoryTest {
   }
 };
 
+TEST_F(DirectoryAliases, PassOnADetailIfTheyHaveOneTarget) {
+  const auto details = [this](std::string address) {
+    return SyncWait(directory_->FindRecipient(std::move(address)))->details;
+  };
+  CreateAll({"anna@example.org", "bert@example.org", "x+y@example.org"});
+  ASSERT_TRUE(Add("info@example.org", {"anna@example.org"}).ok());
+  ASSERT_TRUE(Add("hello@example.org", {"info@example.org"}).ok());
+  ASSERT_TRUE(Add("bugs@example.org", {"anna+Bugs@example.org"}).ok());
+  ASSERT_TRUE(Add("team@example.org", {"bert@example.org", "anna+team@example.org"}).ok());
+  ASSERT_TRUE(Add("anna+orders@example.org", {"bert@example.org"}).ok());
+  ASSERT_TRUE(Add("whole@example.org", {"x+y@example.org"}).ok());
+  ASSERT_TRUE(Add("@example.org", {"bert@example.org"}).ok());
+  EXPECT_THAT(details("Anna+Lists@example.org"), ElementsAre("Lists"));
+  EXPECT_THAT(details("anna@example.org"), ElementsAre(""));
+  EXPECT_THAT(details("info+Lists@example.org"), ElementsAre("Lists"));
+  EXPECT_THAT(details("hello+Lists@example.org"), ElementsAre("Lists"));
+  EXPECT_THAT(details("bugs+Lists@example.org"), ElementsAre("bugs")) << "the target's own";
+  EXPECT_THAT(details("team+Lists@example.org"), ElementsAre("", "team")) << "a list";
+  EXPECT_THAT(details("anna+orders@example.org"), ElementsAre("")) << "an alias of its own";
+  EXPECT_THAT(details("x+y@example.org"), ElementsAre("")) << "an account of its own";
+  EXPECT_THAT(details("whole@example.org"), ElementsAre(""));
+  EXPECT_THAT(details("who+Lists@example.org"), ElementsAre("")) << "a catch-all";
+}
+
 TEST_F(DirectoryAliases, LeadToOneAccountOrMany) {
   CreateAll({"anna@example.org", "bert@example.org"});
   ASSERT_TRUE(Add("info@example.org", {"anna@example.org"}).ok());

@@ -85,6 +85,7 @@ TEST_F(CommandLine, OfEachVerbHasHelpThatNamesTheExitCodes) {
                            "accounts import",
                            "mailboxes",
                            "mailboxes status",
+                           "mailboxes create",
                            "messages",
                            "messages list",
                            "messages show",
@@ -185,10 +186,10 @@ TEST_F(CommandLine, WaitsForASlowServiceUntilTheTimeIsOver) {
 
 TEST_F(CommandLine, TellsWhatTheServiceRefuses) {
   service_.failure = MakeError(v1::ERROR_REASON_NO_SUCH_ACCOUNT, "there is no account a");
-  for (const char* line :
-       {"accounts list", "accounts show a", "accounts disable a", "accounts enable a",
-        "accounts delete a --yes", "accounts quota a 1", "mailboxes status a",
-        "messages list a", "messages show a 1", "messages show a 1 --raw", "verify", "stats"}) {
+  for (const char* line : {"accounts list", "accounts show a", "accounts disable a",
+                           "accounts enable a", "accounts delete a --yes", "accounts quota a 1",
+                           "mailboxes status a", "mailboxes create a Lists", "messages list a",
+                           "messages show a 1", "messages show a 1 --raw", "verify", "stats"}) {
     EXPECT_EQ(Run(line), 1) << line;
     EXPECT_EQ(err(), "restantectl: there is no account a (NO_SUCH_ACCOUNT)\n") << line;
   }
@@ -291,6 +292,21 @@ TEST_F(CommandLine, ShowsWhatMailboxesHold) {
   EXPECT_EQ(json()["mailboxes"][0]["message_count"], 3);
 }
 
+TEST_F(CommandLine, MakesAMailboxAndSaysWhatItIsFor) {
+  EXPECT_EQ(Run("mailboxes create a Lists/Debian"), 0) << err();
+  EXPECT_EQ(service_.created_mailbox.address(), "a");
+  EXPECT_EQ(service_.created_mailbox.mailbox(), "Lists/Debian");
+  EXPECT_THAT(service_.created_mailbox.special_use(), IsEmpty());
+  EXPECT_EQ(out(), "a has a mailbox Lists/Debian now.\n");
+  for (const char* use : {"Junk", "\\Junk"}) {
+    EXPECT_EQ(
+        RunArguments({"--json", "mailboxes", "create", "a", "Spam", "--special-use", use}), 0);
+    EXPECT_THAT(service_.created_mailbox.special_use(), ElementsAre("\\Junk"));
+    EXPECT_EQ(json()["special_use"][0], "\\Junk");
+  }
+  EXPECT_EQ(Run("mailboxes create a"), 2);
+}
+
 TEST_F(CommandLine, ListsAllMessages) {
   service_.messages = 5;
   EXPECT_EQ(Run("messages list a --json"), 0);
@@ -331,6 +347,14 @@ TEST_F(CommandLine, DeliversAMessageOfAnySize) {
   EXPECT_THAT(service_.envelope.recipients(), ElementsAre("a", "b"));
   EXPECT_EQ(service_.envelope.sender(), "s@x");
   EXPECT_EQ(out(), "a: delivered, UID 1\nb: delivered, UID 2\n");
+}
+
+TEST_F(CommandLine, TellsTheMailboxThatGotTheMessage) {
+  service_.delivered_to = "Lists";
+  EXPECT_EQ(Run("deliver - --to a+lists", "x"), 0);
+  EXPECT_EQ(out(), "a+lists: delivered to Lists, UID 1\n");
+  EXPECT_EQ(Run("deliver - --to a+lists --json", "x"), 0);
+  EXPECT_EQ(json()["results"][0]["mailbox"], "Lists");
 }
 
 TEST_F(CommandLine, DeliversAnEmptyMessage) {

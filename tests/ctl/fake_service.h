@@ -136,6 +136,15 @@ class FakeService : public v1::AccountsService::Service,
     return ToGrpcStatus(failure);
   }
 
+  v1::CreateMailboxRequest created_mailbox;
+  grpc::Status CreateMailbox(grpc::ServerContext*, const v1::CreateMailboxRequest* request,
+                             v1::CreateMailboxResponse* response) override {
+    created_mailbox = *request;
+    response->mutable_status()->set_name(request->mailbox());
+    *response->mutable_status()->mutable_special_use() = request->special_use();
+    return ToGrpcStatus(failure);
+  }
+
   // Rows have the UIDs 1, 2, … and come in pages of two; one body for all.
   uint32_t messages = 0;
   std::string message = "Subject: one\r\n\r\nbody\r\n";
@@ -169,6 +178,7 @@ class FakeService : public v1::AccountsService::Service,
 
   v1::Envelope envelope;
   std::string delivered;
+  std::string delivered_to = "INBOX";
   bool answer_early = false;
   // One result for each recipient of `envelope`.
   v1::DeliverResponse Answer() const {
@@ -177,6 +187,7 @@ class FakeService : public v1::AccountsService::Service,
     for (const std::string& recipient : envelope.recipients()) {
       v1::RecipientResult* one = response.add_results();
       one->set_uid(++uid);
+      one->set_mailbox(delivered_to);
       if (recipient != "nobody") continue;
       *one->mutable_status() =
           ToRpcStatus(MakeError(v1::ERROR_REASON_NO_SUCH_ACCOUNT, "no account nobody"));

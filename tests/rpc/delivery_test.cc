@@ -57,6 +57,20 @@ TEST_F(DeliveryRpc, EveryRecipientHasAResultOfItsOwn) {
   EXPECT_EQ(Fetch("ann@example.org", 1), "Subject: x\r\n\r\nbare LF\r\n");
 }
 
+TEST_F(DeliveryRpc, TheAnswerNamesTheMailbox) {
+  CreateAccount("ann@example.org");
+  EXPECT_EQ(Deliver("ann+Lists@example.org", "x").results(0).mailbox(), "INBOX");
+  Call call;
+  v1::CreateMailboxRequest create;
+  create.set_address("ann@example.org");
+  create.set_mailbox("Lists");
+  v1::CreateMailboxResponse created;
+  ASSERT_TRUE(Mailboxes()->CreateMailbox(&call, create, &created).ok());
+  const v1::DeliverResponse response = Deliver("ann+lists@example.org", "x");
+  EXPECT_EQ(response.results(0).mailbox(), "Lists");
+  EXPECT_EQ(response.results(0).mailbox_id(), created.status().mailbox_id());
+}
+
 TEST_F(DeliveryRpc, AUnaryDeliveryHasAGreatestSize) {
   CreateAccount("ann");
   v1::DeliverRequest request;
