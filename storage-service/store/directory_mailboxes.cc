@@ -123,6 +123,8 @@ Task<absl::StatusOr<Directory::Made>> Directory::FindOrMake(AccountId account, s
     // What a failure after this leaves is found again by the next attempt.
     const absl::Status created =
         co_await mailboxes_->Create(id, account, std::max(*next, Seconds()));
+    // Another makes it at this moment, under the same id.
+    if (absl::IsAborted(created)) continue;
     if (!created.ok()) co_return created;
     made = id;
     const absl::StatusOr<MailboxStatus> status = co_await mailboxes_->Status(id);
