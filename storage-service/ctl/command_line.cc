@@ -14,6 +14,7 @@
 #include "storage-service/ctl/backup_commands.h"
 #include "storage-service/ctl/deliver_command.h"
 #include "storage-service/ctl/exit_codes.h"
+#include "storage-service/ctl/filing_commands.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/mail_commands.h"
 #include "storage-service/ctl/policy_commands.h"
@@ -89,6 +90,7 @@ int RunCommandLine(std::vector<std::string> arguments, const char* environment,
   AddMailImportCommand(&app, &action);
   AddMailExportCommand(&app, &action);
   AddPolicyCommands(&app, &action);
+  AddFilingCommands(&app, &action);
   AddServiceCommands(&app, &action);
   AddVerifyCommand(&app, &action);
   AddBackupCommands(&app, &action);

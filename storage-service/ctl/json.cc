@@ -1,5 +1,6 @@
 #include "storage-service/ctl/json.h"
 
+#include "storage-service/ctl/filing_commands.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/policy_fields.h"
 #include "storage-service/ctl/quota_commands.h"
@@ -7,19 +8,22 @@
 namespace restante::ctl {
 
 Json ToJson(const v1::Account& account) {
-  return {{"account_id", account.account_id()},
-          {"address", account.address()},
-          {"disabled", account.disabled()},
-          {"pop3_disabled", account.pop3_disabled()},
-          {"imap_disabled", account.imap_disabled()},
-          {"quota_octets", account.quota_octets()},
-          {"quota", ToJson(account.quota())},
-          {"effective_quota", ToJson(account.effective_quota())},
-          {"used_octets", account.used_octets()},
-          {"message_count", account.message_count()},
-          {"created", FormatTime(account.created())},
-          {"pop3_policy", ToJson(account.pop3_policy())},
-          {"effective_pop3_policy", ToJson(account.effective_pop3_policy())}};
+  return {
+      {"account_id", account.account_id()},
+      {"address", account.address()},
+      {"disabled", account.disabled()},
+      {"pop3_disabled", account.pop3_disabled()},
+      {"imap_disabled", account.imap_disabled()},
+      {"quota_octets", account.quota_octets()},
+      {"quota", ToJson(account.quota())},
+      {"effective_quota", ToJson(account.effective_quota())},
+      {"used_octets", account.used_octets()},
+      {"message_count", account.message_count()},
+      {"created", FormatTime(account.created())},
+      {"pop3_policy", ToJson(account.pop3_policy())},
+      {"effective_pop3_policy", ToJson(account.effective_pop3_policy())},
+      {"filing_rules", account.has_filing_rules() ? ToJson(account.filing_rules()) : Json()},
+      {"effective_filing_rules", ToJson(account.effective_filing_rules())}};
 }
 
 Json ToJson(const v1::MailboxStatus& mailbox) {

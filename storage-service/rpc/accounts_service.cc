@@ -1,5 +1,6 @@
 #include "storage-service/rpc/accounts_service.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -101,6 +102,33 @@ Task<absl::Status> ListDomainQuotas(ServiceContext* context,
   co_return absl::OkStatus();
 }
 
+Task<absl::Status> SetDomainFiling(ServiceContext* context, v1::SetDomainFilingRequest* request,
+                                   v1::SetDomainFilingResponse* response) {
+  const v1::DomainFiling& wanted = request->domain_filing();
+  std::optional<store::FilingRules> rules;
+  if (wanted.has_rules()) {
+    absl::StatusOr<store::FilingRules> given = FromProto(wanted.rules());
+    if (!given.ok()) co_return given.status();
+    rules = *std::move(given);
+  }
+  std::string domain = wanted.domain();
+  const auto set =
+      co_await context->store.accounts().SetDomainFiling(std::move(domain), std::move(rules));
+  if (!set.ok()) co_return set.status();
+  ToProto(*set, response->mutable_domain_filing());
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> ListDomainFiling(ServiceContext* context,
+                                    v1::ListDomainFilingRequest* request,
+                                    v1::ListDomainFilingResponse* response) {
+  std::string domain = std::move(*request->mutable_domain());
+  const auto listed = co_await context->store.accounts().ListDomainFiling(std::move(domain));
+  if (!listed.ok()) co_return listed.status();
+  for (const store::DomainFiling& filing : *listed) ToProto(filing, response->add_domains());
+  co_return absl::OkStatus();
+}
+
 Task<absl::Status> SetDomainPolicy(ServiceContext* context, v1::SetDomainPolicyRequest* request,
                                    v1::SetDomainPolicyResponse* response) {
   absl::StatusOr<store::Pop3PolicyChange> change = ChangeOf(*request);
@@ -143,6 +171,10 @@ void AccountsService::Serve(ServiceContext& context) {
              SetDomainQuota);
   ServeUnary(context, methods_, &Methods::RequestListDomainQuotas, "ListDomainQuotas",
              ListDomainQuotas);
+  ServeUnary(context, methods_, &Methods::RequestSetDomainFiling, "SetDomainFiling",
+             SetDomainFiling);
+  ServeUnary(context, methods_, &Methods::RequestListDomainFiling, "ListDomainFiling",
+             ListDomainFiling);
   ImportCall::Serve(context, methods_);
 }
 

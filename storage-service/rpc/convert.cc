@@ -189,6 +189,14 @@ absl::StatusOr<store::AccountChange> ChangeOf(const v1::UpdateAccountRequest& re
       change.quota_octets = request.account().quota_octets();
       continue;
     }
+    if (path == "filing_rules") {
+      change.filing_rules.emplace();
+      if (!request.account().has_filing_rules()) continue;
+      absl::StatusOr<store::FilingRules> rules = FromProto(request.account().filing_rules());
+      if (!rules.ok()) return rules.status();
+      change.filing_rules->emplace(*std::move(rules));
+      continue;
+    }
     if (NameQuota(path, "quota", request.account().quota(), &change.quota)) continue;
     absl::string_view field = view;
     const bool all = view == kPolicy;
@@ -199,8 +207,8 @@ absl::StatusOr<store::AccountChange> ChangeOf(const v1::UpdateAccountRequest& re
     return InvalidRequest(
         absl::StrCat("update_mask: \"", path,
                      "\" can't be changed; \"disabled\", \"pop3_disabled\", "
-                     "\"imap_disabled\", \"quota_octets\", \"quota\", \"pop3_policy\" and "
-                     "fields of these two can"));
+                     "\"imap_disabled\", \"quota_octets\", \"filing_rules\", \"quota\", "
+                     "\"pop3_policy\" and fields of these two can"));
   }
   if (request.update_mask().paths().empty()) {
     return InvalidRequest("update_mask: names no field to change");
@@ -229,6 +237,10 @@ void ToProto(const store::AccountInfo& account, v1::Account* out) {
   *out->mutable_created() = ToTimestamp(account.created);
   if (!account.pop3_policy.empty()) ToProto(account.pop3_policy, out->mutable_pop3_policy());
   ToProto(account.effective_pop3_policy, out->mutable_effective_pop3_policy());
+  if (account.filing_rules) ToProto(*account.filing_rules, out->mutable_filing_rules());
+  if (!account.effective_filing_rules.empty()) {
+    ToProto(account.effective_filing_rules, out->mutable_effective_filing_rules());
+  }
 }
 
 void ToProto(const store::MailboxStatus& status, v1::MailboxStatus* out) {

@@ -54,6 +54,11 @@ void ToProto(const store::Quota& quota, v1::Quota* out);
 void ToProto(const store::DomainQuota& quota, v1::DomainQuota* out);
 void ToProto(const store::DomainQuotaList& quotas, v1::ListDomainQuotasResponse* out);
 
+// Filing rules; convert_filing.cc.
+absl::StatusOr<store::FilingRules> FromProto(const v1::FilingRules& rules);
+void ToProto(const store::FilingRules& rules, v1::FilingRules* out);
+void ToProto(const store::DomainFiling& filing, v1::DomainFiling* out);
+
 // Mailboxes and messages.
 void ToProto(const store::MailboxStatus& status, v1::MailboxStatus* out);
 void ToProto(store::MessageRow row, v1::MessageRow* out);

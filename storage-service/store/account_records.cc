@@ -61,6 +61,10 @@ void ApplyTo(const AccountChange& change, format::AccountRecord* record) {
     record->clear_quota_messages();
     if (*change.quota.messages) record->set_quota_messages(**change.quota.messages);
   }
+  if (change.filing_rules) {
+    record->clear_filing_rules();
+    if (*change.filing_rules) ToRecord(**change.filing_rules, record->mutable_filing_rules());
+  }
 }
 
 Task<absl::StatusOr<format::AccountRecord>> AccountRecords::Read(AccountId account) {
@@ -108,6 +112,9 @@ Task<absl::StatusOr<AccountRecords::Loaded>> AccountRecords::Load(AccountId acco
   entry->created = absl::FromUnixMicros(record->created_us());
   entry->domain = DomainOf(record->normalized_address());
   entry->own_policy = FromRecord(record->pop3_policy());
+  if (record->has_filing_rules()) {
+    entry->own_filing = std::make_shared<const FilingRules>(FromRecord(record->filing_rules()));
+  }
   co_return Loaded{std::move(entry), record->normalized_address()};
 }
 

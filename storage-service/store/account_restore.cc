@@ -97,6 +97,7 @@ Task<absl::Status> AccountRestore::RestoreSettings(AccountRecords::Loaded there)
   change.pop3_disabled = old.pop3_disabled;
   change.imap_disabled = old.imap_disabled;
   change.quota = {old.quota.octets, old.quota.messages};
+  if (old.own_filing != nullptr) change.filing_rules.emplace(*old.own_filing);
   if (old.own_policy != Pop3Policy()) {
     change.pop3_policy = Pop3PolicyChange{old.own_policy, true, true, true, true, true};
   }

@@ -41,10 +41,11 @@ struct AccountChange {
   QuotaChange quota;
   std::optional<bool> pop3_disabled;
   std::optional<bool> imap_disabled;
+  std::optional<std::optional<FilingRules>> filing_rules;  // nothing in it: inherited
 
   bool empty() const {
     return !disabled && !quota_octets && !pop3_policy && quota.empty() && !pop3_disabled &&
-           !imap_disabled;
+           !imap_disabled && !filing_rules;
   }
 };
 
@@ -77,6 +78,12 @@ struct DomainPolicy {
 struct DomainPolicies {
   std::vector<DomainPolicy> domains;  // by domain
   Pop3Policy service_policy;
+};
+
+// What each of a domain's accounts has that has no rules of its own.
+struct DomainFiling {
+  std::string domain;
+  std::optional<FilingRules> rules;  // nothing: none
 };
 
 // What authentication proves: this caller may act for this account.
@@ -114,6 +121,13 @@ class Accounts {
                                                            DomainQuotaChange change) = 0;
   // One domain's, or all of them if it is empty.
   virtual Task<absl::StatusOr<DomainQuotaList>> ListDomainQuotas(std::string domain) = 0;
+
+  // Nothing: the domain has no rules any more.
+  virtual Task<absl::StatusOr<DomainFiling>> SetDomainFiling(
+      std::string domain, std::optional<FilingRules> rules) = 0;
+  // One domain's, or all of them if it is empty; by domain.
+  virtual Task<absl::StatusOr<std::vector<DomainFiling>>> ListDomainFiling(
+      std::string domain) = 0;
 
   // Password verification runs on threads of its own, behind a bounded queue and
   // a bounded cache of recent successes.

@@ -27,7 +27,15 @@ IncomingMessage::IncomingMessage(DeliveryTools tools, Envelope envelope,
       nobody_(std::none_of(addressees_.begin(), addressees_.end(),
                            [](const Addressee& a) { return a.status.ok(); })),
       body_(tools_.engine, &tools_.mailboxes->bodies(), tools_.pending,
-            tools_.max_message_octets, envelope_.smtputf8) {}
+            tools_.max_message_octets, envelope_.smtputf8) {
+  for (const Addressee& addressee : addressees_) {
+    for (const Destination& destination : addressee.destinations) {
+      if (destination.filing == nullptr) continue;
+      for (const FilingRule& rule : *destination.filing) header_.LookFor(rule);
+    }
+  }
+  body_.ShowHeaderTo(&header_);
+}
 
 IncomingMessage::~IncomingMessage() {
   if (!finished_) SettleBody();
@@ -100,6 +108,17 @@ Task<absl::Status> IncomingMessage::FindMailbox(Copy* copy) {
 
 Task<absl::StatusOr<Directory::NamedMailbox>> IncomingMessage::ChooseMailbox(
     const Destination* destination) {
+  if (destination->filing != nullptr) {
+    const FilingRules& rules = *destination->filing;
+    const auto rule = std::find_if(rules.begin(), rules.end(), [this](const FilingRule& one) {
+      return header_.Found(one);
+    });
+    if (rule != rules.end()) {
+      absl::StatusOr<Directory::NamedMailbox> filed =
+          co_await tools_.directory->FindForRule(destination->account, rule->mailbox);
+      co_return filed;
+    }
+  }
   if (!destination->detail.empty()) {
     absl::StatusOr<Directory::NamedMailbox> named =
         co_await tools_.directory->FindForDetail(destination->account, destination->detail);

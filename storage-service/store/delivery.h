@@ -16,6 +16,7 @@
 #include "storage-service/store/deliveries.h"
 #include "storage-service/store/delivery_ids.h"
 #include "storage-service/store/directory.h"
+#include "storage-service/store/field_matcher.h"
 #include "storage-service/store/incoming_body.h"
 #include "storage-service/store/mailbox_state.h"
 #include "storage-service/store/mailbox_table.h"
@@ -43,7 +44,8 @@ struct DeliveryTools {
 // An account that a recipient leads to.
 struct Destination {
   Directory::Entry account;
-  std::string detail;  // of the address that led there; empty: none
+  std::string detail;                         // of the address that led there; empty: none
+  std::shared_ptr<const FilingRules> filing;  // null: none
   QuotaClaim quota;
 };
 
@@ -85,7 +87,7 @@ class IncomingMessage : public Delivery {
 
   Task<void> FindMailboxes();
   Task<absl::Status> FindMailbox(Copy* copy);
-  // What the detail asks for; INBOX otherwise.
+  // What a rule or else the detail asks for; INBOX otherwise.
   Task<absl::StatusOr<Directory::NamedMailbox>> ChooseMailbox(const Destination* destination);
   Task<void> FindEarlierDeliveries();
   Task<void> ChooseUidls();
@@ -111,6 +113,7 @@ class IncomingMessage : public Delivery {
   // answer already.
   const bool nobody_;
 
+  FieldMatcher header_;
   IncomingBody body_;
   absl::Status failure_;
   bool finished_ = false;

@@ -18,6 +18,7 @@
 #include "storage-service/store/concurrently.h"
 #include "storage-service/store/directory_errors.h"
 #include "storage-service/store/domain_quotas.h"
+#include "storage-service/store/filing_settings.h"
 #include "storage-service/store/mailbox_table.h"
 #include "storage-service/store/password_cache.h"
 #include "storage-service/store/password_pool.h"
@@ -63,6 +64,7 @@ Directory::Directory(engine::Engine* engine, MailboxTable* mailboxes, const Toke
       quotas_(std::make_unique<DomainQuotas>(engine, mailboxes, addresses_.get(),
                                              records_.get(), options.quota,
                                              options.quota_grace)),
+      filing_(std::make_unique<FilingSettings>(engine)),
       cache_(std::make_unique<AccountCache>(options.cached_accounts)),
       reservations_(std::make_unique<Reservations>()),
       hasher_(hasher != nullptr ? std::move(hasher) : NewCryptHasher()),
@@ -84,6 +86,8 @@ Task<absl::Status> Directory::Start() {
   if (!policies.ok()) co_return policies;
   absl::Status quotas = co_await quotas_->Start();
   if (!quotas.ok()) co_return quotas;
+  absl::Status filing = co_await filing_->Start();
+  if (!filing.ok()) co_return filing;
   const auto deletions = co_await addresses_->Deletions();
   if (!deletions.ok()) co_return deletions.status();
   for (const AddressMap::Deletion& deletion : *deletions) {
@@ -156,6 +160,9 @@ Task<absl::StatusOr<AccountInfo>> Directory::InfoOf(Entry entry) {
   info.created = entry->created;
   info.pop3_policy = entry->own_policy;
   info.effective_pop3_policy = EffectivePolicy(*entry);
+  if (entry->own_filing != nullptr) info.filing_rules = *entry->own_filing;
+  const auto filing = FilingOf(*entry);
+  if (filing != nullptr) info.effective_filing_rules = *filing;
   const auto mailboxes = co_await records_->Mailboxes(entry->id);
   if (!mailboxes.ok()) co_return mailboxes.status();
   for (const AccountRecords::NamedMailbox& mailbox : *mailboxes) {

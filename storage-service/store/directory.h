@@ -45,6 +45,7 @@ class AccountRecords;
 class AddressMap;
 class ClientCertificates;
 class DomainQuotas;
+class FilingSettings;
 class MailboxTable;
 class PasswordCache;
 class PasswordHasher;
@@ -71,6 +72,7 @@ struct AccountEntry {
   absl::Time created;
   std::string domain;  // of the address, in normal form; empty: none
   Pop3Policy own_policy;
+  std::shared_ptr<const FilingRules> own_filing;  // null: inherited
 };
 
 class Directory : public Accounts, public Aliases {
@@ -121,6 +123,11 @@ class Directory : public Accounts, public Aliases {
   // The mailbox that a recipient's detail asks for; directory_routing.cc. INBOX, if there is
   // none, or it isn't one for mail from outside, or this isn't clear.
   Task<absl::StatusOr<NamedMailbox>> FindForDetail(Entry account, std::string detail);
+  // What holds for an account now; null: no rules.
+  std::shared_ptr<const FilingRules> FilingOf(const AccountEntry& account) const;
+  // The mailbox that a rule names, made and subscribed to if there is none; INBOX if it
+  // can't be made.
+  Task<absl::StatusOr<NamedMailbox>> FindForRule(Entry account, std::string mailbox);
   // The mailbox of this name, which isn't INBOX; made if there is none.
   Task<absl::StatusOr<MailboxId>> FindOrMakeMailbox(AccountId account, std::string name);
 
@@ -222,6 +229,9 @@ class Directory : public Accounts, public Aliases {
   Task<absl::StatusOr<DomainQuota>> SetDomainQuota(std::string domain,
                                                    DomainQuotaChange change) override;
   Task<absl::StatusOr<DomainQuotaList>> ListDomainQuotas(std::string domain) override;
+  Task<absl::StatusOr<DomainFiling>> SetDomainFiling(std::string domain,
+                                                     std::optional<FilingRules> rules) override;
+  Task<absl::StatusOr<std::vector<DomainFiling>>> ListDomainFiling(std::string domain) override;
   Task<absl::StatusOr<Authenticated>> AuthenticatePassword(std::string address,
                                                            std::string password,
                                                            ClientInfo client) override;
@@ -315,6 +325,7 @@ class Directory : public Accounts, public Aliases {
   const std::unique_ptr<AccountRecords> records_;
   const std::unique_ptr<Policies> policies_;
   const std::unique_ptr<DomainQuotas> quotas_;
+  const std::unique_ptr<FilingSettings> filing_;
   const std::unique_ptr<AccountCache> cache_;
   const std::unique_ptr<Reservations> reservations_;
   AsyncMutex alias_turn_;  // of changes of aliases: two could make a loop together

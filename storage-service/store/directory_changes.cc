@@ -122,6 +122,8 @@ Task<absl::StatusOr<AccountInfo>> Directory::Create(NewAccount account) {
   info.effective_quota = quotas_->Effective(planned.quota, made_now.domain);
   info.quota_octets = info.effective_quota.octets.value_or(0);
   info.effective_pop3_policy = EffectivePolicy(made_now);
+  const auto filing = FilingOf(made_now);
+  if (filing != nullptr) info.effective_filing_rules = *filing;
   co_return info;
 }
 
@@ -140,6 +142,11 @@ Task<absl::StatusOr<Directory::Entry>> Directory::Change(
 }
 
 Task<absl::StatusOr<AccountInfo>> Directory::Update(std::string address, AccountChange change) {
+  if (change.filing_rules && *change.filing_rules) {
+    absl::StatusOr<FilingRules> rules = CheckFilingRules(**std::move(change.filing_rules));
+    if (!rules.ok()) co_return rules.status();
+    *change.filing_rules = *std::move(rules);
+  }
   absl::StatusOr<Entry> entry = absl::UnknownError("");
   if (change.pop3_policy.has_value()) {
     entry = co_await ChangePolicy(std::move(address), std::move(change));
@@ -147,9 +154,11 @@ Task<absl::StatusOr<AccountInfo>> Directory::Update(std::string address, Account
     entry = co_await Find(std::move(address));
   } else {
     const std::string normalized = NormalizeAddress(address).value_or("");
-    entry = co_await Change(std::move(address), [change](format::AccountRecord* record) {
-      ApplyTo(change, record);
-    });
+    // Named, because g++ 12 copies the octets of a temporary closure in a co_await operand,
+    // the strings' pointers to themselves included.
+    std::function<void(format::AccountRecord*)> apply =
+        [change](format::AccountRecord* record) { ApplyTo(change, record); };
+    entry = co_await Change(std::move(address), std::move(apply));
     recipient_changes_.Note(normalized);
   }
   if (!entry.ok()) co_return entry.status();

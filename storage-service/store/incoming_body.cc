@@ -56,6 +56,10 @@ Task<absl::Status> IncomingBody::Append(std::string data) {
 Task<absl::Status> IncomingBody::End(bool flush) {
   const size_t before = buffer_.size();
   normaliser_.Finish(buffer_);
+  if (matcher_ != nullptr) {
+    matcher_->Feed(absl::string_view(buffer_).substr(before));
+    matcher_->Finish();
+  }
   if (surrogate_) {
     surrogate_->Feed(absl::string_view(buffer_).substr(before));
     surrogate_->Finish();
@@ -86,6 +90,7 @@ Task<absl::Status> IncomingBody::FlushChunk() {
 void IncomingBody::Normalise(absl::string_view data) {
   const size_t before = buffer_.size();
   normaliser_.Feed(data, buffer_);
+  if (matcher_ != nullptr) matcher_->Feed(absl::string_view(buffer_).substr(before));
   if (surrogate_) surrogate_->Feed(absl::string_view(buffer_).substr(before));
 }
 

@@ -16,6 +16,7 @@
 #include "storage-service/async/task.h"
 #include "storage-service/engine/engine.h"
 #include "storage-service/store/bodies.h"
+#include "storage-service/store/field_matcher.h"
 #include "storage-service/store/header_downgrade.h"
 #include "storage-service/store/mailbox_records.h"
 #include "storage-service/store/normaliser.h"
@@ -34,6 +35,10 @@ class IncomingBody {
                uint64_t max_octets, bool smtputf8);
   IncomingBody(const IncomingBody&) = delete;
   IncomingBody& operator=(const IncomingBody&) = delete;
+
+  // Shows the message's header to somebody else too. Before the first Append; outlives
+  // this.
+  void ShowHeaderTo(FieldMatcher* matcher) { matcher_ = matcher; }
 
   const Guid& guid() const { return guid_; }
   uint64_t octets() const { return normaliser_.octets(); }
@@ -68,6 +73,7 @@ class IncomingBody {
   const Bodies::Hold hold_;
   Normaliser normaliser_;
   std::optional<HeaderDowngrade> surrogate_;
+  FieldMatcher* matcher_ = nullptr;
   std::string buffer_;  // normalised, not yet sent to the engine
   uint32_t chunks_ = 0;
   bool listed_ = false;  // among the pending bodies

@@ -56,6 +56,7 @@ Task<Addressee> Ingest::LookUp(std::string recipient, uint64_t declared_octets) 
     Destination& destination = addressee.destinations.emplace_back();
     destination.account = std::move(route->accounts[i]);
     destination.detail = std::move(route->details[i]);
+    destination.filing = directory_->FilingOf(*destination.account);
     absl::StatusOr<QuotaClaim> quota =
         co_await directory_->QuotaOf(destination.account, Directory::For::kDelivery);
     if (!quota.ok()) {

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/id128.h"
+#include "storage-service/store/filing_rules.h"
 #include "storage-service/store/pop3_policy.h"
 #include "storage-service/store/quota.h"
 
@@ -90,8 +91,10 @@ struct AccountInfo {
   bool pop3_disabled = false;
   bool imap_disabled = false;
   absl::Time created;
-  Pop3Policy pop3_policy;            // its own
-  Pop3Policy effective_pop3_policy;  // with all that it inherits
+  Pop3Policy pop3_policy;                   // its own
+  Pop3Policy effective_pop3_policy;         // with all that it inherits
+  std::optional<FilingRules> filing_rules;  // its own
+  FilingRules effective_filing_rules;
 };
 
 // A password in clear, or a finished crypt(5) string.

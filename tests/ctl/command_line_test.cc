@@ -94,6 +94,10 @@ TEST_F(CommandLine, OfEachVerbHasHelpThatNamesTheExitCodes) {
                            "policy show",
                            "policy set",
                            "policy unset",
+                           "filing",
+                           "filing show",
+                           "filing set",
+                           "filing unset",
                            "verify",
                            "stats",
                            "recover"}) {

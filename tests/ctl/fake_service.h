@@ -95,6 +95,21 @@ class FakeService : public v1::AccountsService::Service,
     return ToGrpcStatus(failure);
   }
 
+  v1::SetDomainFilingRequest domain_filing;
+  grpc::Status SetDomainFiling(grpc::ServerContext*, const v1::SetDomainFilingRequest* request,
+                               v1::SetDomainFilingResponse* response) override {
+    domain_filing = *request;
+    *response->mutable_domain_filing() = request->domain_filing();
+    return ToGrpcStatus(failure);
+  }
+
+  v1::ListDomainFilingResponse filing_of_domains;
+  grpc::Status ListDomainFiling(grpc::ServerContext*, const v1::ListDomainFilingRequest*,
+                                v1::ListDomainFilingResponse* response) override {
+    *response = filing_of_domains;
+    return ToGrpcStatus(failure);
+  }
+
   v1::SetPasswordRequest password;
   grpc::Status SetPassword(grpc::ServerContext*, const v1::SetPasswordRequest* request,
                            v1::SetPasswordResponse*) override {

@@ -1,5 +1,6 @@
 """Mail for user+detail over LMTP: it goes to the mailbox that the detail names, and to
-INBOX, which is all that POP3 shows, if there is none.
+INBOX, which is all that POP3 shows, if there is none. What a spam filter has marked goes
+where the rules of the account or its domain say.
 """
 
 import harness
@@ -7,6 +8,7 @@ from clients import Lmtp, Pop3
 
 PASSWORD = "tulip"
 MESSAGE = b"From: ada.ferri@example.org\r\nSubject: tulips\r\n\r\nThe parcel has arrived.\r\n"
+SPAM = b"X-Spam-Flag: NO\r\nX-Spam-Flag:\r\n YES\r\n" + MESSAGE
 RECEIVED = (b"Received: from client.test (unknown [192.0.2.1])\r\n\tby mx.test (Postfix) with "
             b"ESMTP id BD8F9A780FB; Sat, 28 Nov 2026 05:48:51 +0000\r\n")
 
@@ -67,6 +69,46 @@ class FoldersTest(harness.StackTest):
         self.stack.restart()
         self.deliver(detailed(address, "lists"), message=RECEIVED + MESSAGE)
         self.assertEqual(self.counts(address), {"Lists": 1, "INBOX": 1})
+
+    def test_spam_goes_to_junk_as_the_account_says(self):
+        address = self.account("Lists")
+        self.deliver(address, message=SPAM)
+        self.stack.ctl("filing", "set", address, "--spam", "--rule", "X-Virus: Yes... -> Bad")
+        self.deliver(address, detailed(address, "lists"), message=SPAM)
+        self.deliver(address, detailed(address, "lists"))
+        self.deliver(address, message=b"X-Virus: yes, Eicar\r\n" + MESSAGE)
+        self.assertEqual(self.counts(address), {"INBOX": 2, "Lists": 1, "Junk": 2, "Bad": 1})
+        self.assertEqual(self.in_pop3(address), 2)
+        made = {box["name"]: box["special_use"]
+                for box in self.stack.ctl_json("mailboxes", "status", address)["mailboxes"]}
+        self.assertEqual(made["Junk"], ["\\Junk"])
+        self.assertIn("X-Virus: Yes...", self.stack.ctl("filing", "show", address)[1])
+
+    def test_a_domain_has_rules_and_an_account_its_own(self):
+        domain = "spam.example"
+        address, own, none = (self.account(domain=domain) for _ in range(3))
+        self.stack.ctl("filing", "set", "--domain", domain, "--spam")
+        self.stack.ctl("filing", "set", own, "--rule", "X-Spam-Flag: YES -> Mine")
+        self.stack.ctl("filing", "set", none, "--none")
+        self.stack.restart()
+        for _ in range(2):
+            self.deliver(address, own, none, message=RECEIVED + SPAM)
+        self.assertEqual(self.counts(address), {"Junk": 1})
+        self.assertEqual(self.counts(own), {"Mine": 1})
+        self.assertEqual(self.counts(none), {"INBOX": 1})
+        self.stack.ctl("filing", "unset", none)
+        self.stack.ctl("filing", "unset", "--domain", domain)
+        self.deliver(address, none, message=SPAM)
+        self.assertEqual(self.counts(address), {"Junk": 1, "INBOX": 1})
+        self.assertEqual(self.counts(none), {"INBOX": 2})
+
+    def test_what_can_not_be_a_rule_is_refused(self):
+        address = self.account()
+        for rule, word in (("X Spam: YES -> Junk", "field"), ("X-Spam: y -> \\Sent", "mailbox"),
+                           ("X-Spam: y -> a//b", "mailbox")):
+            code, _, err = self.stack.ctl("filing", "set", address, "--rule", rule, check=False)
+            self.assertEqual(code, 1, err)
+            self.assertIn(word, err)
 
 
 def detailed(address, detail):

@@ -151,6 +151,55 @@ TEST_F(AccountsRpc, AnUpdateOfNothingOrOfWhatIsFixedIsRefused) {
   EXPECT_EQ(ReasonOf(Update("ann", {"address"}, true, 0)), v1::ERROR_REASON_INVALID_REQUEST);
 }
 
+TEST_F(AccountsRpc, FilingRulesAreAnAccountsOrItsDomains) {
+  CreateAccount("ann@example.org");
+  v1::FilingRules rules;
+  v1::FilingRule* rule = rules.add_rules();
+  rule->set_field("X-Spam-Status");
+  rule->set_match(v1::FilingRule::MATCH_PREFIX);
+  rule->set_value("Yes");
+  rule->set_mailbox("\\Junk");
+  Call set_call;
+  v1::SetDomainFilingRequest set;
+  set.mutable_domain_filing()->set_domain("EXAMPLE.org");
+  *set.mutable_domain_filing()->mutable_rules() = rules;
+  v1::SetDomainFilingResponse set_now;
+  ASSERT_TRUE(Accounts()->SetDomainFiling(&set_call, set, &set_now).ok());
+  EXPECT_EQ(set_now.domain_filing().domain(), "example.org");
+  Call list_call;
+  v1::ListDomainFilingResponse listed;
+  ASSERT_TRUE(Accounts()->ListDomainFiling(&list_call, {}, &listed).ok());
+  ASSERT_EQ(listed.domains_size(), 1);
+  EXPECT_EQ(listed.domains(0).rules().SerializeAsString(), rules.SerializeAsString());
+  v1::Account account;
+  ASSERT_TRUE(Get("ann@example.org", &account).ok());
+  EXPECT_FALSE(account.has_filing_rules());
+  EXPECT_EQ(account.effective_filing_rules().SerializeAsString(), rules.SerializeAsString());
+  EXPECT_EQ(Deliver("ann@example.org", "X-Spam-Status: Yes, 9\r\n\r\n").results(0).mailbox(),
+            "Junk");
+
+  const auto update = [this](const v1::FilingRules* own, v1::Account* updated) {
+    Call call;
+    v1::UpdateAccountRequest request;
+    request.mutable_account()->set_address("ann@example.org");
+    if (own != nullptr) *request.mutable_account()->mutable_filing_rules() = *own;
+    request.mutable_update_mask()->add_paths("filing_rules");
+    v1::UpdateAccountResponse response;
+    const grpc::Status status = Accounts()->UpdateAccount(&call, request, &response);
+    *updated = response.account();
+    return status;
+  };
+  const v1::FilingRules none;
+  ASSERT_TRUE(update(&none, &account).ok());
+  EXPECT_TRUE(account.has_filing_rules());
+  EXPECT_FALSE(account.has_effective_filing_rules());
+  ASSERT_TRUE(update(nullptr, &account).ok());
+  EXPECT_FALSE(account.has_filing_rules());
+  EXPECT_TRUE(account.has_effective_filing_rules());
+  rules.mutable_rules(0)->set_match(static_cast<v1::FilingRule::Match>(9));
+  EXPECT_EQ(ReasonOf(update(&rules, &account)), v1::ERROR_REASON_INVALID_REQUEST);
+}
+
 TEST_F(AccountsRpc, ANewPasswordReplacesTheOldOne) {
   CreateAccount("ann");
   ASSERT_TRUE(SetPassword("ann", "changed").ok());

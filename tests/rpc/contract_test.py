@@ -374,8 +374,10 @@ class Contract(unittest.TestCase):
         request.account.disabled = request.account.imap_disabled = True
         request.account.quota.octets, request.account.quota.messages = 0, 77
         request.account.pop3_policy.deletion = types_pb2.Pop3Policy.DELETION_HIDE
+        request.account.filing_rules.rules.add(field="X-Spam", value="y", mailbox="\\Junk")
         request.update_mask.paths.extend(["disabled", "imap_disabled", "quota.octets",
-                                          "quota.messages", "pop3_policy.deletion"])
+                                          "quota.messages", "pop3_policy.deletion",
+                                          "filing_rules"])
         self.accounts.UpdateAccount(request, timeout=DEADLINE)
 
         def what_there_is():

@@ -257,6 +257,16 @@ Task<absl::StatusOr<store::DomainQuotaList>> FakeAccounts::ListDomainQuotas(
   return Now<absl::StatusOr<store::DomainQuotaList>>(Unexpected("ListDomainQuotas"));
 }
 
+Task<absl::StatusOr<store::DomainFiling>> FakeAccounts::SetDomainFiling(
+    std::string /*domain*/, std::optional<store::FilingRules> /*rules*/) {
+  return Now<absl::StatusOr<store::DomainFiling>>(Unexpected("SetDomainFiling"));
+}
+
+Task<absl::StatusOr<std::vector<store::DomainFiling>>> FakeAccounts::ListDomainFiling(
+    std::string /*domain*/) {
+  return Now<absl::StatusOr<std::vector<store::DomainFiling>>>(Unexpected("ListDomainFiling"));
+}
+
 Task<absl::StatusOr<store::ImportReport>> FakeAccounts::Import(
     std::vector<store::NewAccount> accounts) {
   if (!import) return Now<absl::StatusOr<store::ImportReport>>(Unexpected("Import"));

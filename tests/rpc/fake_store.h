@@ -209,6 +209,10 @@ struct FakeAccounts final : store::Accounts {
   Task<absl::StatusOr<store::DomainQuota>> SetDomainQuota(
       std::string domain, store::DomainQuotaChange change) override;
   Task<absl::StatusOr<store::DomainQuotaList>> ListDomainQuotas(std::string domain) override;
+  Task<absl::StatusOr<store::DomainFiling>> SetDomainFiling(
+      std::string domain, std::optional<store::FilingRules> rules) override;
+  Task<absl::StatusOr<std::vector<store::DomainFiling>>> ListDomainFiling(
+      std::string domain) override;
   Task<absl::StatusOr<store::ImportReport>> Import(
       std::vector<store::NewAccount> accounts) override;
   Task<absl::StatusOr<store::DomainPolicy>> SetDomainPolicy(
