@@ -77,18 +77,6 @@ void PrintAccount(const Session& session, const v1::Account& account) {
   }
 }
 
-absl::StatusOr<v1::Account> GetAccount(const Session& session, const std::string& address) {
-  v1::GetAccountRequest request;
-  request.set_address(address);
-  v1::GetAccountResponse response;
-  const auto context = session.ShortCall();
-  const absl::Status status =
-      FromGrpcStatus(AccountsService::NewStub(session.channel())
-                         ->GetAccount(context.get(), request, &response));
-  if (!status.ok()) return status;
-  return response.account();
-}
-
 absl::Status Create(const Session& session, const AccountOptions& options) {
   absl::StatusOr<uint64_t> quota = 0;
   if (!options.quota.empty()) quota = ParseSize("--quota", options.quota);
@@ -283,6 +271,18 @@ void AddPasswordOptions(CLI::App* verb, const std::shared_ptr<AccountOptions>& o
 constexpr char kSize[] = "Octets, or such as 500MB or 2GiB; none: no limit";
 
 }  // namespace
+
+absl::StatusOr<v1::Account> GetAccount(const Session& session, const std::string& address) {
+  v1::GetAccountRequest request;
+  request.set_address(address);
+  v1::GetAccountResponse response;
+  const auto context = session.ShortCall();
+  const absl::Status status =
+      FromGrpcStatus(AccountsService::NewStub(session.channel())
+                         ->GetAccount(context.get(), request, &response));
+  if (!status.ok()) return status;
+  return response.account();
+}
 
 void AddAccountsCommands(CLI::App* app, Action* action) {
   CLI::App* accounts = app->add_subcommand("accounts", "Create, change and list accounts");

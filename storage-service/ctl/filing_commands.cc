@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "common/grpc_status.h"
 #include "restante/v1/accounts.grpc.pb.h"
+#include "storage-service/ctl/accounts_commands.h"
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/table.h"
@@ -37,15 +38,9 @@ absl::Status CheckWhoseFiling(const FilingOptions& options) {
 }
 
 absl::Status ShowAccountFiling(const Session& session, const FilingOptions& options) {
-  v1::GetAccountRequest request;
-  request.set_address(options.address);
-  v1::GetAccountResponse response;
-  const auto context = session.ShortCall();
-  const absl::Status status =
-      FromGrpcStatus(AccountsService::NewStub(session.channel())
-                         ->GetAccount(context.get(), request, &response));
-  if (!status.ok()) return status;
-  const v1::Account& account = response.account();
+  const absl::StatusOr<v1::Account> found = GetAccount(session, options.address);
+  if (!found.ok()) return found.status();
+  const v1::Account& account = *found;
   if (session.json()) {
     session.PrintJson(
         {{"address", account.address()},

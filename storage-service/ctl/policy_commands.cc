@@ -12,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/grpc_status.h"
 #include "restante/v1/accounts.grpc.pb.h"
+#include "storage-service/ctl/accounts_commands.h"
 #include "storage-service/ctl/exit_codes.h"
 #include "storage-service/ctl/format.h"
 #include "storage-service/ctl/policy_fields.h"
@@ -63,15 +64,9 @@ std::string DomainOf(const std::string& address) {
 }
 
 absl::Status ShowAccount(const Session& session, const PolicyOptions& options) {
-  v1::GetAccountRequest request;
-  request.set_address(options.address);
-  v1::GetAccountResponse response;
-  const auto context = session.ShortCall();
-  const absl::Status status =
-      FromGrpcStatus(AccountsService::NewStub(session.channel())
-                         ->GetAccount(context.get(), request, &response));
-  if (!status.ok()) return status;
-  const v1::Account& account = response.account();
+  const absl::StatusOr<v1::Account> found = GetAccount(session, options.address);
+  if (!found.ok()) return found.status();
+  const v1::Account& account = *found;
   if (session.json()) {
     session.PrintJson({{"address", account.address()},
                        {"policy", ToJson(account.pop3_policy())},

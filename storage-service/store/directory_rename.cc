@@ -44,19 +44,7 @@ std::string RenameKey(const AccountId& account) {
 // Nothing: takes the intention away.
 Task<absl::Status> WriteIntention(engine::Engine* engine, AccountId account,
                                   std::optional<std::string> rename) {
-  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
-    const auto version = co_await ShardVersion(engine, RenamesShard());
-    if (!version.ok()) co_return version.status();
-    engine::CommitRequest request{RenamesShard(), *version};
-    if (rename) {
-      request.puts.emplace_back(RenameKey(account), *rename);
-    } else {
-      request.deletes.push_back(RenameKey(account));
-    }
-    const auto committed = co_await CommitShard(engine, std::move(request));
-    if (!absl::IsAborted(committed.status())) co_return committed.status();
-  }
-  co_return TooMuchContention();
+  return WriteKey(engine, RenamesShard(), RenameKey(account), std::move(rename));
 }
 
 }  // namespace

@@ -141,19 +141,11 @@ Task<absl::Status> DomainQuotas::Write(std::string domain, Quota accounts, Quota
   format::DomainQuota record;
   EncodeQuota(accounts, record.mutable_accounts());
   EncodeQuota(total, record.mutable_total());
-  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
-    const auto version = co_await ShardVersion(engine_, QuotasShard());
-    if (!version.ok()) co_return version.status();
-    engine::CommitRequest request{QuotasShard(), *version};
-    if (accounts.empty() && total.empty()) {
-      request.deletes.push_back(QuotaKey(domain));
-    } else {
-      request.puts.emplace_back(QuotaKey(domain), record.SerializeAsString());
-    }
-    const auto committed = co_await CommitShard(engine_, std::move(request));
-    if (!absl::IsAborted(committed.status())) co_return committed.status();
-  }
-  co_return TooMuchContention();
+  std::optional<std::string> value;
+  if (!accounts.empty() || !total.empty()) value = record.SerializeAsString();
+  absl::Status written =
+      co_await WriteKey(engine_, QuotasShard(), QuotaKey(domain), std::move(value));
+  co_return written;
 }
 
 Task<absl::StatusOr<DomainQuota>> DomainQuotas::Change(std::string domain,

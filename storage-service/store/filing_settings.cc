@@ -60,22 +60,6 @@ FilingSettings::Rules FilingSettings::Of(absl::string_view domain) const {
   return found == domains_.end() ? nullptr : found->second;
 }
 
-Task<absl::Status> FilingSettings::Write(std::string key, std::optional<std::string> value) {
-  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
-    const auto version = co_await ShardVersion(engine_, FilingShard());
-    if (!version.ok()) co_return version.status();
-    engine::CommitRequest request{FilingShard(), *version};
-    if (value) {
-      request.puts.emplace_back(key, *value);
-    } else {
-      request.deletes.push_back(key);
-    }
-    const auto committed = co_await CommitShard(engine_, std::move(request));
-    if (!absl::IsAborted(committed.status())) co_return committed.status();
-  }
-  co_return TooMuchContention();
-}
-
 Task<absl::Status> FilingSettings::Set(std::string domain, std::optional<FilingRules> rules) {
   AsyncMutex::Guard turn = co_await turn_.Lock();
   std::optional<std::string> value;
@@ -84,7 +68,8 @@ Task<absl::Status> FilingSettings::Set(std::string domain, std::optional<FilingR
     ToRecord(*rules, &record);
     value = record.SerializeAsString();
   }
-  const absl::Status written = co_await Write(FilingKey(domain), std::move(value));
+  const absl::Status written =
+      co_await WriteKey(engine_, FilingShard(), FilingKey(domain), std::move(value));
   if (absl::IsUnavailable(written)) {
     // Whether it was written after all is for the shard to say.
     const auto there = co_await GetKey(engine_, FilingShard(), FilingKey(domain));

@@ -43,7 +43,6 @@ class FilingSettings {
  private:
   void Put(const std::string& domain, std::optional<FilingRules> rules)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  Task<absl::Status> Write(std::string key, std::optional<std::string> value);
 
   engine::Engine* const engine_;
   AsyncMutex turn_;  // of changes

@@ -136,22 +136,6 @@ Pop3Policy Policies::Effective(const Pop3Policy& own, absl::string_view domain) 
   return EffectiveLocked(own, domain);
 }
 
-Task<absl::Status> Policies::Write(std::string key, std::optional<std::string> value) {
-  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
-    const auto version = co_await ShardVersion(engine_, PoliciesShard());
-    if (!version.ok()) co_return version.status();
-    engine::CommitRequest request{PoliciesShard(), *version};
-    if (value) {
-      request.puts.emplace_back(key, *value);
-    } else {
-      request.deletes.push_back(key);
-    }
-    const auto committed = co_await CommitShard(engine_, std::move(request));
-    if (!absl::IsAborted(committed.status())) co_return committed.status();
-  }
-  co_return TooMuchContention();
-}
-
 Pop3Policy Policies::OfDomain(const std::string& domain) const {
   absl::MutexLock lock(&mutex_);
   const auto found = domains_.find(domain);
@@ -176,7 +160,8 @@ Task<absl::StatusOr<Pop3Policy>> Policies::ChangeDomain(std::string domain,
   if (!legal.ok()) co_return legal;
   std::optional<std::string> value;
   if (!policy.empty()) value = ToRecord(policy).SerializeAsString();
-  absl::Status written = co_await Write(DomainKey(domain), std::move(value));
+  absl::Status written =
+      co_await WriteKey(engine_, PoliciesShard(), DomainKey(domain), std::move(value));
   if (written.ok()) {
     SetDomain(domain, policy);
     co_return policy;
@@ -217,7 +202,8 @@ Task<absl::Status> Policies::WriteIndex(AccountId account, std::string domain, P
   record.set_domain(std::move(domain));
   *record.mutable_policy() = ToRecord(own);
   record.set_unsettled(unsettled);
-  absl::Status written = co_await Write(AccountKey(account), record.SerializeAsString());
+  absl::Status written = co_await WriteKey(engine_, PoliciesShard(), AccountKey(account),
+                                           record.SerializeAsString());
   co_return written;
 }
 
@@ -244,7 +230,7 @@ Task<absl::Status> Policies::Settle(AccountId account) {
     after = Indexed{(*before)->domain, **own, false};
     written = co_await WriteIndex(account, after->domain, after->own, false);
   } else {
-    written = co_await Write(AccountKey(account), std::nullopt);
+    written = co_await WriteKey(engine_, PoliciesShard(), AccountKey(account), std::nullopt);
   }
   if (!written.ok()) co_return written;
   Count(*before, after);
@@ -256,7 +242,8 @@ Task<absl::Status> Policies::Forget(AccountId account) {
   const auto before = co_await ReadIndex(account);
   if (!before.ok()) co_return before.status();
   if (!before->has_value()) co_return absl::OkStatus();
-  absl::Status written = co_await Write(AccountKey(account), std::nullopt);
+  absl::Status written =
+      co_await WriteKey(engine_, PoliciesShard(), AccountKey(account), std::nullopt);
   if (written.ok()) Count(*before, std::nullopt);
   co_return written;
 }

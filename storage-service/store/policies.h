@@ -99,7 +99,6 @@ class Policies {
   void SetDomain(const std::string& domain, const Pop3Policy& policy)
       ABSL_LOCKS_EXCLUDED(mutex_);
   Task<absl::StatusOr<std::optional<Indexed>>> ReadIndex(AccountId account);
-  Task<absl::Status> Write(std::string key, std::optional<std::string> value);
   Task<absl::Status> WriteIndex(AccountId account, std::string domain, Pop3Policy own,
                                 bool unsettled);
   Task<absl::Status> Load(std::vector<AccountId>* unsettled);

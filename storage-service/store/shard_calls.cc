@@ -59,6 +59,23 @@ Task<absl::StatusOr<std::vector<Id128>>> ShardIds(engine::Engine* engine,
   co_return result;
 }
 
+Task<absl::Status> WriteKey(engine::Engine* engine, engine::ShardId shard, std::string key,
+                            std::optional<std::string> value) {
+  for (int attempt = 0; attempt < kCommitAttempts; ++attempt) {
+    const auto version = co_await ShardVersion(engine, shard);
+    if (!version.ok()) co_return version.status();
+    engine::CommitRequest request{shard, *version};
+    if (value) {
+      request.puts.emplace_back(key, *value);
+    } else {
+      request.deletes.push_back(key);
+    }
+    const auto committed = co_await CommitShard(engine, std::move(request));
+    if (!absl::IsAborted(committed.status())) co_return committed.status();
+  }
+  co_return TooMuchContention();
+}
+
 absl::Status TooMuchContention() {
   return OverloadedError("too many changes of one account or address at once",
                          absl::Milliseconds(200));

@@ -26,6 +26,11 @@ Task<absl::StatusOr<std::vector<Id128>>> ShardIds(engine::Engine* engine,
                                                   engine::ShardId::Kind kind, Id128 after,
                                                   size_t limit);
 
+// Puts a value under a key, or without one takes the key away, whatever others change in
+// the shard meanwhile. OVERLOADED; after STORE_FAILURE the outcome is unknown.
+Task<absl::Status> WriteKey(engine::Engine* engine, engine::ShardId shard, std::string key,
+                            std::optional<std::string> value);
+
 // For a shard that kCommitAttempts didn't get hold of: OVERLOADED.
 absl::Status TooMuchContention();
 

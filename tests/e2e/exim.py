@@ -5,10 +5,10 @@ mount namespace of its own. That takes root.
 
 import os
 import shutil
-import smtplib
 import subprocess
 
 import harness
+from mta import Mta
 
 CONFIGURATION = """
 exim_path = {program}
@@ -62,8 +62,10 @@ def sections(text):
     return {name: "\n".join(lines) for name, lines in parts.items()}
 
 
-class Exim:
+class Exim(Mta):
     """`snippet` as shipped, with its paths replaced; `certificate` and `key` for STARTTLS."""
+
+    name = "Exim"
 
     def __init__(self, directory, snippet, certificate="", key=""):
         self.dir = directory
@@ -106,33 +108,22 @@ class Exim:
         subprocess.run(["/sbin/ldconfig", "-X", "-f", os.path.join(etc, "ld.so.conf"),
                         "-C", os.path.join(etc, "ld.so.cache")],
                        check=True, capture_output=True)
-        self._daemon = None
+        self.daemon = None
 
     def start(self):
         script = ('mount --make-rprivate / && mount --bind "$1/etc" /etc && '
                   'exec "$2" -bdf -q1s')
         with open(os.path.join(self.dir, "output"), "wb") as output:
-            self._daemon = subprocess.Popen(
+            self.daemon = subprocess.Popen(
                 ["unshare", "-m", "sh", "-c", script, "sh", self.dir, self._program],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 preexec_fn=harness.die_with_parent)
-        harness.eventually(self._serves, 30 * harness.PATIENCE, "Exim")
+        self.await_start()
         return self
-
-    def _serves(self):
-        assert self._daemon.poll() is None, "Exim has ended\n" + self.log()
-        try:
-            self.connect().quit()
-            return True
-        except OSError:
-            return False
-
-    def connect(self):
-        return smtplib.SMTP("127.0.0.1", self.port, "client.test", timeout=60)
 
     def flush(self):
         """Tries everything in the queue again, now."""
-        subprocess.run(["nsenter", "-t", str(self._daemon.pid), "-m", self._program, "-qff"],
+        subprocess.run(["nsenter", "-t", str(self.daemon.pid), "-m", self._program, "-qff"],
                        check=True, timeout=60 * harness.PATIENCE)
 
     def queue(self):
@@ -151,6 +142,6 @@ class Exim:
         return text
 
     def stop(self):
-        if self._daemon is not None and self._daemon.poll() is None:
-            self._daemon.terminate()
-            self._daemon.wait(30 * harness.PATIENCE)
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.terminate()
+            self.daemon.wait(30 * harness.PATIENCE)

@@ -4,10 +4,10 @@ and directories; it gets them in a mount namespace of its own. That takes root.
 
 import os
 import shutil
-import smtplib
 import subprocess
 
 import harness
+from mta import Mta
 
 # Its root is $1, its files are in $2; what it writes is gone with it.
 START = """
@@ -20,13 +20,15 @@ exec "$2/usr/sbin/smtpd" -d -f "$1/smtpd.conf"
 """
 
 
-class OpenSmtpd:
+class OpenSmtpd(Mta):
     """`snippet` as shipped, with its paths replaced."""
+
+    name = "OpenSMTPD"
 
     def __init__(self, directory, snippet):
         self.dir = directory
         self.port = harness.free_port()
-        self._smtpd = None
+        self.daemon = None
         os.chmod(directory, 0o755)
         with open(os.path.join(directory, "smtpd.conf"), "w") as file:
             file.write("listen on 127.0.0.1 port %d hostname mx.test\n%s" % (self.port, snippet))
@@ -45,28 +47,17 @@ class OpenSmtpd:
 
     def start(self):
         with open(os.path.join(self.dir, "output"), "wb") as output:
-            self._smtpd = subprocess.Popen(
+            self.daemon = subprocess.Popen(
                 ["unshare", "-m", "sh", "-c", START, "sh", self.dir,
                  harness.unpacked("opensmtpd")],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 preexec_fn=harness.die_with_parent)
-        harness.eventually(self._serves, 30 * harness.PATIENCE, "OpenSMTPD")
+        self.await_start()
         return self
-
-    def _serves(self):
-        assert self._smtpd.poll() is None, "OpenSMTPD has ended\n" + self.log()
-        try:
-            self.connect().quit()
-            return True
-        except OSError:
-            return False
-
-    def connect(self):
-        return smtplib.SMTP("127.0.0.1", self.port, "client.test", timeout=60)
 
     def queue(self):
         """Ids of the messages that it still has."""
-        folder = "/proc/%d/root/var/spool/smtpd/queue" % self._smtpd.pid
+        folder = "/proc/%d/root/var/spool/smtpd/queue" % self.daemon.pid
         return [os.path.basename(path) for path, _, names in os.walk(folder)
                 if "message" in names]
 
@@ -75,6 +66,6 @@ class OpenSmtpd:
             return file.read()
 
     def stop(self):
-        if self._smtpd is not None and self._smtpd.poll() is None:
-            self._smtpd.terminate()
-            self._smtpd.wait(30 * harness.PATIENCE)
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.terminate()
+            self.daemon.wait(30 * harness.PATIENCE)

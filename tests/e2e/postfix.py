@@ -4,10 +4,10 @@ its MTAs exclude each other. Its master has to be root, as it always is."""
 import os
 import shutil
 import signal
-import smtplib
 import subprocess
 
 import harness
+from mta import Mta
 
 # Users and groups of every Debian system stand in for Postfix' own.
 MAIN_CF = """
@@ -71,8 +71,10 @@ QUEUES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "
           "private", "saved", "trace")
 
 
-class Postfix:
+class Postfix(Mta):
     """`main` and `master` are appended to main.cf and master.cf."""
+
+    name = "Postfix"
 
     def __init__(self, directory, main, master=""):
         self.dir = directory
@@ -88,7 +90,7 @@ class Postfix:
         self._make_queue()
         self._environment = dict(os.environ, MAIL_CONFIG=self._config,
                                  LD_LIBRARY_PATH=os.path.join(self.root, "usr/lib/postfix"))
-        self._master = None
+        self.daemon = None
 
     def _make_queue(self):
         # Its processes give up root, and have to find their files.
@@ -110,23 +112,12 @@ class Postfix:
         shutil.chown(data, "mail")
 
     def start(self):
-        self._master = subprocess.Popen(
+        self.daemon = subprocess.Popen(
             [os.path.join(self.root, "usr/lib/postfix/sbin/master"), "-c", self._config, "-d"],
             env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True,
             preexec_fn=harness.die_with_parent)
-        harness.eventually(self._serves, 30 * harness.PATIENCE, "Postfix")
+        self.await_start()
         return self
-
-    def _serves(self):
-        assert self._master.poll() is None, "Postfix has ended\n" + self.log()
-        try:
-            self.connect().quit()
-            return True
-        except OSError:
-            return False
-
-    def connect(self):
-        return smtplib.SMTP("127.0.0.1", self.port, "client.test", timeout=60)
 
     def flush(self):
         """Tries everything in the queue again, now."""
@@ -149,6 +140,6 @@ class Postfix:
             return ""
 
     def stop(self):
-        if self._master is not None and self._master.poll() is None:
-            self._master.send_signal(signal.SIGTERM)
-            self._master.wait(30 * harness.PATIENCE)
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.send_signal(signal.SIGTERM)
+            self.daemon.wait(30 * harness.PATIENCE)
