@@ -82,7 +82,7 @@ class Service:
         self._notify.recv(65536)
 
     def ask_to_stop(self):
-        if self._process.poll() is None:
+        if not self.has_ended():
             self._process.send_signal(signal.SIGTERM)
 
     def await_end(self, seconds):
@@ -96,7 +96,9 @@ class Service:
         return self.explain_end() if code != 0 else None
 
     def has_ended(self):
-        return self._process.poll() is not None
+        # Not by Popen.poll: an exception that a signal's handler raises inside of it leaves
+        # its lock taken, and whoever waits for the program afterwards waits for ever.
+        return bool(select.select([self.exited], [], [], 0)[0])
 
     def explain_end(self):
         code = self._process.wait()

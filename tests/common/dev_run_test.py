@@ -4,14 +4,19 @@
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
 DEV = pathlib.Path(__file__).resolve().parent.parent.parent / "dev"
+sys.path.insert(0, str(DEV.parent / ".dev"))
+import service  # noqa: E402
+
 FREE_PORTS = [w for name in ("pop3", "pop3s", "lmtp", "grpc") for w in (f"--{name}-port", "0")]
 TIMEOUT = 240
 READY = re.compile(
@@ -186,6 +191,36 @@ class DevRunTest(unittest.TestCase):
         self.addCleanup(dev, "stop", "--dir", self.dir / "here")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue((self.dir / "here" / "data").is_dir())
+
+
+class Interrupted(Exception):
+    """What the handler of ServiceTest's signal raises, wherever it strikes."""
+
+
+class ServiceTest(unittest.TestCase):
+    def test_a_signal_at_any_moment_leaves_a_program_that_can_be_awaited(self):
+        def interrupt(signum, frame):
+            raise Interrupted
+
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder) / "program"
+            program.write_text("#!/bin/sh\nexec sleep 600\n")
+            program.chmod(0o755)
+            started = service.Service(program, "none", pathlib.Path(folder) / "log")
+            before = signal.signal(signal.SIGALRM, interrupt)
+            self.addCleanup(signal.signal, signal.SIGALRM, before)
+            for number in range(20_000):
+                try:
+                    # At another place of what is asked each time.
+                    signal.setitimer(signal.ITIMER_REAL, (1 + number % 50) * 1e-6)
+                    while True:
+                        self.assertFalse(started.has_ended())
+                except Interrupted:
+                    pass
+            started.ask_to_stop()
+            select.select([started.exited], [], [], TIMEOUT)
+            self.assertTrue(started.has_ended())
+            self.assertIn("SIGTERM", started.await_end(TIMEOUT))
 
 
 class DevTest(unittest.TestCase):
